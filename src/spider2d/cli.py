@@ -1,0 +1,51 @@
+"""What every command-line script shares: the parser, the exit code, errors without a traceback."""
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from spider2d.errors import Spider2dError
+
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
+
+EXIT_OK, EXIT_FAILED, EXIT_INTERRUPTED = 0, 1, 130
+
+
+def make_parser(description: str | None) -> argparse.ArgumentParser:
+    """Return a parser whose ``--help`` starts with ``description`` and that knows ``--debug``."""
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    parser.add_argument("--debug", action="store_true", help="show the full traceback of an error")
+    return parser
+
+
+def run(main: Callable[[argparse.Namespace], int | None], args: argparse.Namespace) -> int:
+    """Run a script's ``main`` and turn user-facing errors into one message on stderr.
+
+    Args:
+        main: The script's main function; its return value is the exit code (None = 0).
+        args: Parsed arguments with a ``debug`` attribute.
+
+    Returns:
+        The exit code: 0 on success, 1 after a user-facing error, 130 after Ctrl-C.
+        Other exceptions are defects of the program and propagate.
+    """
+    try:
+        return main(args) or EXIT_OK
+    except (Spider2dError, OSError) as error:
+        if args.debug:
+            raise
+        print(f"error: {describe(error)}", file=sys.stderr)
+        return EXIT_FAILED
+    except KeyboardInterrupt:
+        print("interrupted: finished work is kept; run the same command again to go on", file=sys.stderr)
+        return EXIT_INTERRUPTED
+
+
+def describe(error: Exception) -> str:
+    """Return the message for an error, naming the file for errors of the operating system."""
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)

@@ -1,0 +1,1 @@
+"""Volumes, SPIDER folders, the phantom, slices on disk and their augmentation."""

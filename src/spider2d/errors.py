@@ -1,0 +1,25 @@
+"""Errors that are meant for the user: they say what was found, what is needed and what to do next."""
+
+
+class Spider2dError(Exception):
+    """Base of every error whose message is written for the user (shown without a traceback)."""
+
+
+class VolumeError(Spider2dError):
+    """An image or mask file cannot be read, written or used as a sagittal volume."""
+
+
+class DatasetError(Spider2dError):
+    """A data set folder, one of its tables, or a slices folder is missing, incomplete or contradictory."""
+
+
+class ConfigError(Spider2dError):
+    """A configuration file or a ``--set`` override holds an unknown key or an invalid value."""
+
+
+class CheckpointError(Spider2dError):
+    """A checkpoint is missing, truncated, of another version, or not a checkpoint."""
+
+
+class ScoreError(Spider2dError):
+    """A reference and a prediction cannot be compared."""

@@ -1,0 +1,1 @@
+"""3D scores: surface metrics, the SPIDER score, summaries."""

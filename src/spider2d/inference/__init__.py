@@ -1,0 +1,1 @@
+"""From a volume to labelled instances: slice-wise prediction, restacking, instances."""
