@@ -11,7 +11,7 @@ _GOLDEN_RATIO = 0.618034
 
 
 def _colour_of_label(label: int) -> tuple[float, float, float]:
-    """Return the RGB colour (0-1) of one label: warm hues for vertebrae, greens for discs, blue for the canal."""
+    """Return one label's RGB colour (0-1): warm hues for vertebrae, greens for discs, blue for the canal."""
     kind = class_of_label(label)
     if kind == CANAL:
         return CANAL_COLOUR
