@@ -1,0 +1,193 @@
+"""Measure a checkpoint on real spine MR images with partial references, and say honestly what comes out.
+
+The folder holds (see its own README) `spider_slices` (2D, vertebrae labelled), `vertebral_bodies_*` (volumes,
+bodies only) and `discs_t2` (volumes, discs only), each with `images/` and `masks/`. Masks are made by
+`src/infer_volume.py`, so this is also a test that real files go through.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from spider2d import cli
+from spider2d.data.volume import read_mask, to_canonical, volume_name
+from spider2d.errors import DatasetError
+from spider2d.labels import DISC, VERTEBRA, class_of_label, classes_of_labels
+
+SLICES = "spider_slices"
+BODIES = ("vertebral_bodies_t2", "vertebral_bodies_mixed")
+DISCS = "discs_t2"
+ROWS_2D = "inferior-first"
+MID_REGION_MIN_BODIES, MID_REGION_MIN_AREA_MM2 = 4, 400.0
+"""A slice is mid-region when its reference shows at least 4 vertebrae of at least 400 mm2."""
+SACRAL_BODY = 26
+BODY_FOUND_RECALL = 0.5
+DISC_FOUND_DICE = 0.1
+BODY_MERGED_RECALL = 0.2
+"""Two bodies count as merged when one predicted vertebra covers at least this share of each."""
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = cli.make_parser(__doc__)
+    parser.add_argument("realdata", type=Path, help="folder with spider_slices/, vertebral_bodies_t2/, ...")
+    parser.add_argument("--checkpoint", type=Path, help="default: that of src/infer_volume.py")
+    parser.add_argument("--output", type=Path, default=Path("predictions/real"))
+    return parser.parse_args(argv)
+
+
+def infer(folder: Path, output: Path, checkpoint: Path | None) -> None:
+    """Run the documented inference script on the images of one folder."""
+    images = folder / "images"
+    if not images.is_dir():
+        raise DatasetError(f"{images}: no such folder; name the folder that holds {SLICES}/images")
+    command = [sys.executable, str(cli.PROJECT_ROOT / "src" / "infer_volume.py"), str(images)]
+    command += ["--output", str(output), "--preview"]
+    command += ["--rows-2d", ROWS_2D] if folder.name == SLICES else []
+    command += ["--checkpoint", str(checkpoint)] if checkpoint else []
+    if subprocess.run(command, check=False).returncode != 0:
+        raise DatasetError(f"inference failed on {images}; its message stands above")
+
+
+def pairs(folder: Path, predictions: Path) -> list[tuple[str, np.ndarray, np.ndarray, tuple]]:
+    """Return (name, reference_sra, prediction_sra, spacing_sra_mm) of every case of one folder."""
+    rows = ROWS_2D if folder.name == SLICES else None
+    cases = []
+    for path in sorted((folder / "masks").iterdir()):
+        reference, spacing_sra_mm = to_canonical(read_mask(path, rows_2d=rows))
+        found = predictions / f"{volume_name(path)}.mha"
+        prediction, _ = to_canonical(read_mask(found, rows_2d=rows))
+        if prediction.shape != reference.shape:
+            raise DatasetError(f"{found}: grid {prediction.shape}, but the reference has {reference.shape}")
+        cases.append((volume_name(path), reference.astype(int), prediction.astype(int), spacing_sra_mm))
+    return cases
+
+
+def dice(a: np.ndarray, b: np.ndarray) -> float:
+    """Return the Dice coefficient of two boolean arrays, NaN when both are empty."""
+    total = int(a.sum()) + int(b.sum())
+    return 2 * int((a & b).sum()) / total if total else float("nan")
+
+
+def best_match(region: np.ndarray, prediction: np.ndarray, wanted_class: int) -> int:
+    """Return the predicted label of a class with the largest overlap with a region, 0 without overlap."""
+    values, counts = np.unique(prediction[region], return_counts=True)
+    overlaps = [
+        (int(count), int(value))
+        for value, count in zip(values, counts, strict=True)
+        if value and class_of_label(int(value)) == wanted_class
+    ]
+    return max(overlaps)[1] if overlaps else 0
+
+
+def reference_labels(reference: np.ndarray) -> list[int]:
+    """Return the labels present, without background and the sacral body."""
+    return [int(label) for label in np.unique(reference) if label not in (0, SACRAL_BODY)]
+
+
+def score_slice(reference: np.ndarray, prediction: np.ndarray, spacing_sra_mm: tuple) -> dict:
+    """Score the vertebrae of one slice: pooled Dice, mean Dice per instance, and what was missed."""
+    pixel_mm2 = spacing_sra_mm[1] * spacing_sra_mm[2]
+    labels = reference_labels(reference)
+    areas = [(reference == label).sum() * pixel_mm2 for label in labels]
+    per_instance = []
+    for label in labels:
+        region = reference == label
+        match = best_match(region, prediction, VERTEBRA)
+        per_instance.append(dice(region, prediction == match) if match else 0.0)
+    predicted = classes_of_labels(prediction) == VERTEBRA
+    return {
+        "pooled_dice": dice(reference > 0, predicted),
+        "instance_dice": float(np.mean(per_instance)) if per_instance else float("nan"),
+        "mid_region": sum(area >= MID_REGION_MIN_AREA_MM2 for area in areas) >= MID_REGION_MIN_BODIES,
+        "missed_slice": bool((reference > 0).sum() > 200 and not predicted.any()),
+    }
+
+
+def score_bodies(reference: np.ndarray, prediction: np.ndarray) -> dict:
+    """Score vertebral bodies: recall by the best matching predicted vertebra, order, merges."""
+    labels = reference_labels(reference)
+    matches, recalls, shares = [], [], []
+    for label in labels:
+        inside = prediction[reference == label]
+        match = best_match(reference == label, prediction, VERTEBRA)
+        matches.append(match)
+        recalls.append(float((inside == match).mean()) if match else 0.0)
+        shares.append({int(v): float((inside == v).mean()) for v in np.unique(inside) if v})
+    found = [m for m, recall in zip(matches, recalls, strict=True) if recall >= BODY_FOUND_RECALL]
+    merged = sum(
+        any(lower.get(v, 0) >= BODY_MERGED_RECALL and upper.get(v, 0) >= BODY_MERGED_RECALL for v in lower)
+        for lower, upper in zip(shares, shares[1:], strict=False)
+        if lower
+    )
+    in_order = found == sorted(found) and len(set(found)) == len(found)
+    return {
+        "bodies": len(labels),
+        "found": len(set(found)),
+        "recall": float(np.mean(recalls)),
+        "in_order": in_order,
+        "merged_neighbours": int(merged),
+    }
+
+
+def score_discs(reference: np.ndarray, prediction: np.ndarray) -> dict:
+    """Score discs by the Dice with the best matching predicted disc."""
+    scores = []
+    for label in reference_labels(reference):
+        match = best_match(reference == label, prediction, DISC)
+        scores.append(dice(reference == label, prediction == match) if match else 0.0)
+    found = sum(score >= DISC_FOUND_DICE for score in scores)
+    return {"discs": len(scores), "found": found, "dice": float(np.mean(scores))}
+
+
+def main(args: argparse.Namespace) -> None:
+    """Infer, score and print the table; write ``real_data.json``."""
+    results: dict[str, dict[str, dict]] = {}
+    for name in (SLICES, *BODIES, DISCS):
+        predictions = args.output / name
+        infer(args.realdata / name, predictions, args.checkpoint)
+        results[name] = {}
+        for case, reference, prediction, spacing_sra_mm in pairs(args.realdata / name, predictions):
+            if name == SLICES:
+                results[name][case] = score_slice(reference, prediction, spacing_sra_mm)
+            elif name == DISCS:
+                results[name][case] = score_discs(reference, prediction)
+            else:
+                results[name][case] = score_bodies(reference, prediction)
+    print_summary(results)
+    path = args.output / "real_data.json"
+    path.write_text(json.dumps(results, indent=1))
+    print(f"\nwrote {path}; overlay pictures lie beside the masks in {args.output}")
+
+
+def print_summary(results: dict[str, dict[str, dict]]) -> None:
+    """Print one block per folder: the means with n."""
+    slices = list(results[SLICES].values())
+    for title, rows in (("all", slices), ("mid-region", [row for row in slices if row["mid_region"]])):
+        pooled, instance = ([row[key] for row in rows] for key in ("pooled_dice", "instance_dice"))
+        print(
+            f"{SLICES} {title}: vertebra Dice pooled {np.nanmean(pooled):.3f}, "
+            f"per instance {np.nanmean(instance):.3f} (n = {np.isfinite(pooled).sum()})"
+        )
+    print(f"{SLICES}: slices without any finding: {sum(row['missed_slice'] for row in slices)}")
+    for name in BODIES:
+        rows = list(results[name].values())
+        bodies, found = (sum(row[key] for row in rows) for key in ("bodies", "found"))
+        print(
+            f"{name}: {found}/{bodies} bodies found, mean recall {np.mean([r['recall'] for r in rows]):.3f}, "
+            f"in order {sum(r['in_order'] for r in rows)}/{len(rows)}, "
+            f"merged neighbours {sum(r['merged_neighbours'] for r in rows)}"
+        )
+    discs = list(results[DISCS].values())
+    print(
+        f"{DISCS}: {sum(r['found'] for r in discs)}/{sum(r['discs'] for r in discs)} discs found, "
+        f"mean Dice {np.mean([r['dice'] for r in discs]):.3f}"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(cli.run(main, parse_args()))
