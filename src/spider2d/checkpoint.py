@@ -1,0 +1,140 @@
+"""Checkpoints: one file with the weights and everything inference needs to rebuild the network.
+
+The file is a torch archive of plain values and tensors only, read with ``weights_only=True``: loading it never
+executes code from the file.
+"""
+
+import os
+import pickle
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from spider2d.config import check_config
+from spider2d.errors import CheckpointError, ConfigError
+from spider2d.models.spec import ModelSpec
+from spider2d.models.unet2d import build_network
+
+FORMAT_NAME, FORMAT_VERSION = "spider2d-checkpoint", 1
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Content of a checkpoint file.
+
+    Attributes:
+        spec: What the network is and expects.
+        network_state: The weights to use for inference, on the CPU.
+        info: Where they come from: versions, step, scores, configuration (plain values).
+        training: Everything needed to go on training, or None in a file made for inference.
+    """
+
+    spec: ModelSpec
+    network_state: dict[str, Tensor]
+    info: dict[str, Any]
+    training: dict[str, Any] | None
+
+
+def save_checkpoint(
+    path: Path,
+    spec: ModelSpec,
+    network_state: dict[str, Tensor],
+    info: dict[str, Any],
+    training: dict[str, Any] | None = None,
+) -> None:
+    """Write a checkpoint; under `path` there is at any moment either the old file or the whole new one.
+
+    Args:
+        path: File to write; its folder is made.
+        spec: What the network is and expects.
+        network_state: The weights to use for inference.
+        info: Plain values (numbers, texts, lists, dicts) that describe the weights.
+        training: Plain values and tensors needed to go on training.
+
+    Raises:
+        CheckpointError: The file cannot be written.
+    """
+    content = {
+        "format": FORMAT_NAME,
+        "version": FORMAT_VERSION,
+        "spec": spec.model_dump(mode="json"),
+        "network": network_state,
+        "info": info,
+        "training": training,
+    }
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as file:
+            torch.save(content, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except (OSError, RuntimeError) as error:  # torch reports a full disk as RuntimeError
+        temporary.unlink(missing_ok=True)
+        raise CheckpointError(f"{path}: the checkpoint cannot be written: {error}") from error
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint onto the CPU.
+
+    Raises:
+        CheckpointError: The file is missing, truncated, not a checkpoint of this program, or of another version.
+    """
+    content = _read(path)
+    if not isinstance(content, dict) or content.get("format") != FORMAT_NAME:
+        raise CheckpointError(f"{path}: not a checkpoint of spider2d; python src/train.py writes one")
+    if content.get("version") != FORMAT_VERSION:
+        raise CheckpointError(
+            f"{path}: checkpoint of format version {content.get('version')}, this program reads version "
+            f"{FORMAT_VERSION}; use the spider2d version that wrote it, or train again"
+        )
+    try:
+        spec = check_config(ModelSpec, content["spec"], source=f"{path}: the network's description")
+        return Checkpoint(spec, content["network"], content["info"], content["training"])
+    except (KeyError, ConfigError) as error:
+        raise CheckpointError(f"{path}: the checkpoint is incomplete or damaged: {error}") from error
+
+
+def load_network(
+    path: Path, device: str | torch.device = "cpu"
+) -> tuple[nn.Module, ModelSpec, dict[str, Any]]:
+    """Rebuild the network of a checkpoint.
+
+    Args:
+        path: The checkpoint.
+        device: Where the network is put.
+
+    Returns:
+        The network in evaluation mode, its spec, and the checkpoint's info.
+
+    Raises:
+        CheckpointError: As `load_checkpoint`, or the weights do not fit the described network.
+    """
+    checkpoint = load_checkpoint(path)
+    try:
+        network = build_network(checkpoint.spec)
+        network.load_state_dict(checkpoint.network_state)
+    except (ConfigError, RuntimeError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"{path}: the weights do not fit the described network: {error}") from error
+    return network.to(device).eval(), checkpoint.spec, checkpoint.info
+
+
+def _read(path: Path) -> object:
+    if not path.is_file():
+        raise CheckpointError(
+            f"{path}: no such checkpoint; python src/train.py makes one (runs/NAME/best.pt)"
+        )
+    if not zipfile.is_zipfile(path):
+        raise CheckpointError(
+            f"{path}: truncated or not a checkpoint ({path.stat().st_size} bytes); copy it again, or train again"
+        )
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
+        first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise CheckpointError(f"{path}: damaged, or not a checkpoint of spider2d: {first_line}") from error

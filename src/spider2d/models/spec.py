@@ -1,0 +1,58 @@
+"""What a network is and what it expects: the part of a checkpoint from which the network is rebuilt."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from spider2d.config import ConfigModel
+from spider2d.labels import CLASS_NAMES
+
+OFFSET_UNIT_MM = 10.0
+"""The offset head's output is in units of this length, so that its values are of the order of one."""
+
+Channels = Annotated[int, Field(ge=1, le=2048)]
+
+
+class ModelSpec(ConfigModel):
+    """Everything inference needs to know of a network besides its weights.
+
+    Attributes:
+        architecture: Which builder makes the network.
+        encoder: Name of the encoder as segmentation_models_pytorch knows it (``tu-`` = from timm).
+        decoder_channels: Channels of the decoder's five stages, deepest first.
+        channel_offsets_mm: Input channels as distances (mm, towards the patient's right) from the slice to be
+            segmented; ``(0,)`` is plain 2D, ``(-4, 0, 4)`` is 2.5D.
+        pixel_size_mm: Edge of the square pixels the network was trained on.
+        normalisation: Name of the intensity normalisation in `spider2d.data.normalise`.
+        class_names: Names of the class logits, background first.
+        offset_head: Whether two more channels give the (row, column) vector from a vertebra pixel to the
+            centre of its instance, in units of `OFFSET_UNIT_MM`.
+        pad_multiple: Height and width of the input must be multiples of this.
+    """
+
+    architecture: Literal["unet2d"] = "unet2d"
+    # The pattern keeps out "hf_hub:..." names, for which timm would ask the network.
+    encoder: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.\-]+$")] = "tu-mobilenetv4_conv_small"
+    decoder_channels: tuple[Channels, Channels, Channels, Channels, Channels] = (128, 64, 32, 16, 16)
+    channel_offsets_mm: Annotated[tuple[float, ...], Field(min_length=1, max_length=15)] = (0.0,)
+    pixel_size_mm: Annotated[float, Field(gt=0, le=10)]
+    normalisation: str = "foreground_percentiles"
+    class_names: tuple[str, ...] = CLASS_NAMES
+    offset_head: bool = True
+    pad_multiple: Literal[32] = 32
+
+    @model_validator(mode="after")
+    def _known_classes(self) -> "ModelSpec":
+        if self.class_names != CLASS_NAMES:
+            raise ValueError(f"this version segments the classes {', '.join(CLASS_NAMES)}")
+        return self
+
+    @property
+    def in_channels(self) -> int:
+        """Number of input channels."""
+        return len(self.channel_offsets_mm)
+
+    @property
+    def out_channels(self) -> int:
+        """Number of output channels: one per class, and two for the offsets."""
+        return len(self.class_names) + (2 if self.offset_head else 0)

@@ -1,0 +1,56 @@
+"""The compact 2D U-Net: an encoder and decoder of segmentation_models_pytorch, built from a `ModelSpec`."""
+
+import segmentation_models_pytorch as smp
+import torch
+from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
+from torch import Tensor, nn
+
+from spider2d.errors import ConfigError
+from spider2d.models.spec import ModelSpec
+
+# What a failed download of encoder weights raises, besides OSError (no route, no name, time-out).
+_DOWNLOAD_ERRORS = (HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled, OSError, RuntimeError)
+
+
+def build_network(spec: ModelSpec, encoder_weights: str | None = None) -> nn.Module:
+    """Build the network a spec describes.
+
+    The network maps (N, C, H, W) float, H and W multiples of ``spec.pad_multiple``, to
+    (N, ``spec.out_channels``, H, W): the class logits, then (with the offset head) the row and the column
+    offset in units of `OFFSET_UNIT_MM`.
+
+    Args:
+        spec: What to build.
+        encoder_weights: Name of pretrained encoder weights (for example ``"imagenet"``), fetched from the
+            network on first use; None starts from random weights and never touches the network.
+
+    Returns:
+        The network in training mode, with random weights apart from the encoder's.
+
+    Raises:
+        ConfigError: The encoder is unknown, or its weights are unknown or cannot be fetched.
+    """
+    try:
+        return smp.Unet(
+            encoder_name=spec.encoder,
+            encoder_weights=None,
+            in_channels=spec.in_channels,
+            classes=spec.out_channels,
+            decoder_channels=spec.decoder_channels,
+        )
+    except KeyError as error:
+        raise ConfigError(f"encoder {spec.encoder!r} is unknown") from error
+
+
+def split_output(output: Tensor, spec: ModelSpec) -> tuple[Tensor, Tensor | None]:
+    """Split a network's output (N, out, H, W) into class logits (N, classes, H, W) and offsets (N, 2, H, W).
+
+    The offsets are None for a network without the offset head.
+    """
+    n_classes = len(spec.class_names)
+    return output[:, :n_classes], output[:, n_classes:] if spec.offset_head else None
+
+
+def count_parameters(network: nn.Module) -> int:
+    """Return the number of trainable parameters."""
+    return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
