@@ -1,0 +1,328 @@
+"""Volumes: reading and writing image files, and the canonical sagittal array.
+
+Arrays come in SimpleITK's order (z, y, x). The canonical array is (slice L -> R, row S -> I, column A -> P);
+getting there and back takes only axis permutation and flips, so oblique scans are never resampled.
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import SimpleITK as sitk
+
+from spider2d.data import dicom
+from spider2d.data.geometry import Geometry, Grid2d, Rows2d, check_grid, grid_differences, promote_2d
+from spider2d.errors import VolumeError
+
+__all__ = [
+    "Canonical",
+    "Geometry",
+    "Volume",
+    "from_canonical",
+    "grid_differences",
+    "list_volumes",
+    "read_geometry",
+    "read_mask",
+    "read_volume",
+    "to_canonical",
+    "volume_name",
+    "write_volume",
+]
+
+READABLE_SUFFIXES = (".mha", ".mhd", ".nii.gz", ".nii", ".nrrd")
+WRITABLE_SUFFIXES = (".mha", ".nii.gz")
+
+
+@dataclass(frozen=True)
+class Volume:
+    """An image or mask with its grid.
+
+    Attributes:
+        array_zyx: Voxel values as stored, axes in SimpleITK's order (z, y, x).
+        geometry: The grid; ``geometry.size_xyz`` is the reverse of the array's shape.
+    """
+
+    array_zyx: np.ndarray
+    geometry: Geometry
+
+    @property
+    def two_dimensional(self) -> bool:
+        """Whether the volume is one promoted 2D image; it is then written as 2D again."""
+        return self.geometry.source_2d is not None
+
+
+class Canonical(NamedTuple):
+    """Canonical array (slice L -> R, row S -> I, column A -> P) and its spacing in mm in that order."""
+
+    array_sra: np.ndarray
+    spacing_sra_mm: tuple[float, float, float]
+
+
+def read_volume(path: Path | str, rows_2d: Rows2d | None = None) -> Volume:
+    """Read a sagittal (or isotropic) volume with its values as stored.
+
+    Args:
+        path: A .mha, .mhd, .nii, .nii.gz or .nrrd file, or a folder holding one DICOM series.
+        rows_2d: For 2D images only: which end of the patient row 0 shows. 2D files do not say; without it
+            they are refused.
+
+    Returns:
+        The volume; its array keeps the pixel type of the file.
+
+    Raises:
+        VolumeError: The path cannot be read or is not one sagittal, scalar, finite 3D image.
+    """
+    path = Path(path)
+    image = _read_image(path)
+    geometry = _geometry_of(image, path, rows_2d)
+    array = sitk.GetArrayFromImage(image)
+    _check_finite(array, path)
+    return Volume(array.reshape(geometry.size_xyz[::-1]), geometry)
+
+
+def read_mask(path: Path | str, rows_2d: Rows2d | None = None) -> Volume:
+    """Read a label volume; like ``read_volume``, with an integer array.
+
+    Floating-point files whose values are all whole numbers are converted (to int32) without loss.
+
+    Raises:
+        VolumeError: As ``read_volume``, and for values that are not whole numbers.
+    """
+    volume = read_volume(path, rows_2d)
+    if np.issubdtype(volume.array_zyx.dtype, np.integer):
+        return volume
+    labels = volume.array_zyx.astype(np.int32)
+    fractional = labels != volume.array_zyx
+    if fractional.any():
+        example = volume.array_zyx[fractional][0]
+        raise VolumeError(
+            f"{path}: a mask must hold whole numbers, found {example:g} ({fractional.sum()} such voxels). "
+            "Resample masks with nearest-neighbour interpolation and save them as integers."
+        )
+    return Volume(labels, volume.geometry)
+
+
+def read_geometry(path: Path | str, rows_2d: Rows2d | None = None) -> Geometry:
+    """Read only the grid of an image, with the same checks and errors as ``read_volume``."""
+    path = Path(path)
+    if path.is_dir():
+        return _geometry_of(_read_image(path), path, rows_2d)
+    reader = _open(path)
+    return _geometry_of(reader, path, rows_2d)
+
+
+def _open(path: Path) -> sitk.ImageFileReader:
+    """Return a reader that has read the header of an image file."""
+    if not path.exists():
+        raise VolumeError(f"{path}: no such file or folder. Check the path.")
+    if not path.name.lower().endswith(READABLE_SUFFIXES):
+        raise VolumeError(
+            f"{path}: not a kind of file that can be read. Needed: {', '.join(READABLE_SUFFIXES)}, "
+            "or for DICOM the folder that holds one series."
+        )
+    if path.stat().st_size == 0:
+        raise VolumeError(f"{path}: the file is empty (0 bytes). Copy or download it again.")
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    try:
+        reader.ReadImageInformation()
+    except RuntimeError as error:
+        raise _unreadable(path, error) from error
+    _check_scalar(reader.GetNumberOfComponents(), path)
+    return reader
+
+
+def _read_image(path: Path) -> sitk.Image:
+    if path.is_dir():
+        image = dicom.read_series(path)
+        _check_scalar(image.GetNumberOfComponentsPerPixel(), path)
+        return image
+    reader = _open(path)
+    try:
+        return reader.Execute()
+    except RuntimeError as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: RuntimeError) -> VolumeError:
+    """Turn SimpleITK's report of a C++ exception into one sentence (the report stays as the cause)."""
+    reason = str(error).strip().splitlines()[-1].strip()
+    return VolumeError(
+        f"{path}: damaged, truncated, or not what its name says ({reason}). Copy or download it again."
+    )
+
+
+def _check_scalar(components: int, path: Path) -> None:
+    if components != 1:
+        raise VolumeError(
+            f"{path}: {components} values per voxel (a colour or vector image). "
+            "Needed: one grey value per voxel."
+        )
+
+
+def _geometry_of(image: sitk.Image | sitk.ImageFileReader, path: Path, rows_2d: Rows2d | None) -> Geometry:
+    dimension = image.GetDimension()
+    if dimension == 2:
+        geometry = _promoted(image, path, rows_2d)
+    elif dimension == 3:
+        geometry = Geometry(image.GetSize(), image.GetSpacing(), image.GetOrigin(), image.GetDirection())
+    else:
+        raise VolumeError(
+            f"{path}: {dimension}D image of size {image.GetSize()}. Needed: one 3D volume; "
+            "split the series and give one time point or echo."
+        )
+    check_grid(geometry, str(path))
+    return geometry
+
+
+def _promoted(image: sitk.Image | sitk.ImageFileReader, path: Path, rows_2d: Rows2d | None) -> Geometry:
+    if rows_2d is None:
+        raise VolumeError(
+            f"{path}: a 2D image of size {image.GetSize()}. Needed: a 3D volume, or for a sagittal slice "
+            "(columns from anterior to posterior) the option saying which way its rows run: "
+            "superior-first or inferior-first."
+        )
+    grid = Grid2d(image.GetOrigin(), image.GetDirection())
+    return promote_2d(image.GetSize(), image.GetSpacing(), grid, rows_2d)
+
+
+def _check_finite(array: np.ndarray, path: Path) -> None:
+    if np.issubdtype(array.dtype, np.complexfloating):
+        raise VolumeError(f"{path}: complex values. Needed: real numbers, e.g. the magnitude image.")
+    if np.issubdtype(array.dtype, np.integer):
+        return
+    bad = int(array.size - np.isfinite(array).sum())
+    if bad:
+        raise VolumeError(
+            f"{path}: {bad} of {array.size} voxels are NaN or infinite. Needed: finite values; "
+            "replace them (for example by 0) and save the image again."
+        )
+
+
+def write_volume(path: Path | str, volume: Volume) -> None:
+    """Write a volume compressed; the file appears under its name only when it is complete.
+
+    Args:
+        path: File ending in .mha or .nii.gz; missing folders are made. An existing file is replaced.
+        volume: What to write. A promoted 2D image is written as 2D, on the grid it came from.
+
+    Raises:
+        VolumeError: Other file name ending, or the file cannot be written.
+    """
+    path = Path(path)
+    if not path.name.lower().endswith(WRITABLE_SUFFIXES):
+        raise VolumeError(
+            f"{path}: cannot write this kind of file. Needed: {' or '.join(WRITABLE_SUFFIXES)}."
+        )
+    # ITK chooses the format by the name's ending, so the mark of an unfinished file stands in front.
+    unfinished = path.with_name(f".unfinished-{os.getpid()}-{path.name}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sitk.WriteImage(_to_image(volume), str(unfinished), useCompression=True)
+        unfinished.replace(path)
+    except (OSError, RuntimeError) as error:
+        raise VolumeError(
+            f"{path}: cannot be written. Check that the folder is writable and the disk has space."
+        ) from error
+    finally:
+        if path.parent.is_dir():
+            unfinished.unlink(missing_ok=True)
+
+
+def _to_image(volume: Volume) -> sitk.Image:
+    array, geometry = volume.array_zyx, volume.geometry
+    if array.dtype == bool:
+        array = array.astype(np.uint8)
+    if geometry.source_2d is not None:
+        image = sitk.GetImageFromArray(array[0])
+        image.SetSpacing(geometry.spacing_xyz_mm[:2])
+        image.SetOrigin(geometry.source_2d.origin_xy_mm)
+        image.SetDirection(geometry.source_2d.direction)
+        return image
+    image = sitk.GetImageFromArray(array)
+    image.SetSpacing(geometry.spacing_xyz_mm)
+    image.SetOrigin(geometry.origin_xyz_mm)
+    image.SetDirection(geometry.direction)
+    return image
+
+
+def to_canonical(volume: Volume) -> Canonical:
+    """Return the canonical array as a view of the volume's array (nothing is copied or resampled)."""
+    orientation = volume.geometry.orientation
+    array_sra = volume.array_zyx.transpose([2 - axis for axis in orientation.axes_xyz])
+    return Canonical(array_sra[_flip_index(orientation.flips)], volume.geometry.spacing_sra_mm)
+
+
+def from_canonical(array_sra: np.ndarray, like: Volume) -> Volume:
+    """Bring a canonical array back to the grid of its volume; the exact inverse of ``to_canonical``.
+
+    Args:
+        array_sra: Array (slice, row, column) of the canonical shape of ``like``; any dtype.
+        like: The volume whose grid is wanted.
+
+    Returns:
+        A contiguous volume with the geometry of ``like``.
+
+    Raises:
+        ValueError: The shape is not that of ``like``.
+    """
+    geometry = like.geometry
+    if array_sra.shape != geometry.shape_sra:
+        raise ValueError(f"canonical shape {array_sra.shape}, needed {geometry.shape_sra}")
+    orientation = geometry.orientation
+    flipped = array_sra[_flip_index(orientation.flips)]
+    array_zyx = flipped.transpose(np.argsort([2 - axis for axis in orientation.axes_xyz]))
+    return Volume(np.ascontiguousarray(array_zyx), geometry)
+
+
+def _flip_index(flips: Sequence[bool]) -> tuple[slice, ...]:
+    return tuple(slice(None, None, -1) if flip else slice(None) for flip in flips)
+
+
+def volume_name(path: Path | str) -> str:
+    """Return the name of a volume: its file name without .mha, .nii.gz ..., or the DICOM folder's name."""
+    name = Path(path).resolve().name
+    for suffix in READABLE_SUFFIXES:
+        if name.lower().endswith(suffix):
+            return name[: -len(suffix)]
+    return name
+
+
+def list_volumes(inputs: Sequence[Path | str]) -> list[Path]:
+    """Expand files and folders into the volumes to read, each once, in a stable order.
+
+    A file stands for itself. A folder stands for the volume files and the DICOM series in it; one without
+    either for its ``images`` folder (a data set in SPIDER's form) or else for its sub-folders.
+
+    Raises:
+        VolumeError: A path does not exist, or a folder holds no volume.
+    """
+    found: dict[Path, None] = {}
+    for path in map(Path, inputs):
+        if not path.exists():
+            raise VolumeError(f"{path}: no such file or folder. Check the path.")
+        volumes = _volumes_in(path) if path.is_dir() else [path]
+        if not volumes:
+            raise VolumeError(
+                f"{path}: no volume in this folder. "
+                f"Needed: {', '.join(READABLE_SUFFIXES)} files or DICOM series."
+            )
+        found.update(dict.fromkeys(volumes))
+    return list(found)
+
+
+def _volumes_in(folder: Path) -> list[Path]:
+    entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+    volumes = [
+        entry for entry in entries if entry.is_file() and entry.name.lower().endswith(READABLE_SUFFIXES)
+    ]
+    if not volumes and dicom.is_series_folder(folder):
+        volumes = [folder]
+    if volumes:
+        return volumes
+    if (folder / "images").is_dir():
+        return _volumes_in(folder / "images")
+    return [volume for entry in entries if entry.is_dir() for volume in _volumes_in(entry)]
