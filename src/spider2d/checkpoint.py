@@ -1,7 +1,7 @@
 """Checkpoints: one file with the weights and everything inference needs to rebuild the network.
 
-The file is a torch archive of plain values and tensors only, read with ``weights_only=True``: loading it never
-executes code from the file.
+The file is a torch archive of plain values and tensors only, read with ``weights_only=True``: loading it
+never executes code from the file.
 """
 
 import os
@@ -73,7 +73,7 @@ def save_checkpoint(
             torch.save(content, file)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        temporary.replace(path)
     except (OSError, RuntimeError) as error:  # torch reports a full disk as RuntimeError
         temporary.unlink(missing_ok=True)
         raise CheckpointError(f"{path}: the checkpoint cannot be written: {error}") from error
@@ -83,7 +83,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     """Read a checkpoint onto the CPU.
 
     Raises:
-        CheckpointError: The file is missing, truncated, not a checkpoint of this program, or of another version.
+        CheckpointError: The file is missing, truncated, not a checkpoint, or of another version.
     """
     content = _read(path)
     if not isinstance(content, dict) or content.get("format") != FORMAT_NAME:
@@ -131,7 +131,7 @@ def _read(path: Path) -> object:
         )
     if not zipfile.is_zipfile(path):
         raise CheckpointError(
-            f"{path}: truncated or not a checkpoint ({path.stat().st_size} bytes); copy it again, or train again"
+            f"{path}: truncated, or not a checkpoint ({path.stat().st_size} bytes); copy or train it again"
         )
     try:
         return torch.load(path, map_location="cpu", weights_only=True)

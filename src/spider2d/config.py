@@ -1,4 +1,4 @@
-"""Configuration: YAML gives the values, ``--set key.subkey=value`` wins, pydantic checks, the result is saved.
+"""Configuration: YAML gives the values, ``--set key.subkey=value`` wins, pydantic checks the whole.
 
 Every configuration of the project is a `ConfigModel`. Wrong keys and wrong types are errors, never ignored:
 a run whose learning rate was silently left at its default is worse than a run that did not start.
@@ -6,7 +6,6 @@ a run whose learning rate was silently left at its default is worse than a run t
 
 import difflib
 import json
-import os
 import re
 import typing
 from collections.abc import Iterator, Sequence
@@ -18,8 +17,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from spider2d.errors import ConfigError
 
 
+Model = typing.TypeVar("Model", bound=BaseModel)
+
+
 class ConfigModel(BaseModel):
-    """Base of every configuration section: unknown keys, NaN and infinity are refused, values never change."""
+    """Base of every configuration section: refuses unknown keys, NaN and infinity; values never change."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -40,9 +42,7 @@ _Loader.add_implicit_resolver(
 )
 
 
-def load_config[Model: BaseModel](
-    model_class: type[Model], path: Path | None, overrides: Sequence[str] = ()
-) -> Model:
+def load_config(model_class: type[Model], path: Path | None, overrides: Sequence[str] = ()) -> Model:
     """Read a YAML file, apply the overrides and check the whole against a model.
 
     Args:
@@ -64,7 +64,7 @@ def load_config[Model: BaseModel](
     return check_config(model_class, tree, source="the configuration" if path is None else str(path))
 
 
-def check_config[Model: BaseModel](model_class: type[Model], tree: dict, source: str) -> Model:
+def check_config(model_class: type[Model], tree: dict, source: str) -> Model:
     """Return `tree` as a checked model, or raise `ConfigError` naming `source` and every fault."""
     # By way of JSON, because pydantic's strict mode then takes lists for tuples and texts for paths while it
     # still refuses "abc" or 3.5 for an integer.
@@ -77,11 +77,11 @@ def check_config[Model: BaseModel](model_class: type[Model], tree: dict, source:
 
 
 def save_config(config: BaseModel, path: Path) -> None:
-    """Write the resolved configuration as YAML (atomically); `load_config` reads it back to the same values."""
+    """Write the configuration as YAML, atomically; `load_config` reads it back to the same values."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.tmp")
     temporary.write_text(config_text(config), encoding="utf-8")
-    os.replace(temporary, path)
+    temporary.replace(path)
 
 
 def config_text(config: BaseModel) -> str:

@@ -1,15 +1,10 @@
 """The compact 2D U-Net: an encoder and decoder of segmentation_models_pytorch, built from a `ModelSpec`."""
 
 import segmentation_models_pytorch as smp
-import torch
-from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
 from torch import Tensor, nn
 
 from spider2d.errors import ConfigError
 from spider2d.models.spec import ModelSpec
-
-# What a failed download of encoder weights raises, besides OSError (no route, no name, time-out).
-_DOWNLOAD_ERRORS = (HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled, OSError, RuntimeError)
 
 
 def build_network(spec: ModelSpec, encoder_weights: str | None = None) -> nn.Module:
@@ -33,13 +28,22 @@ def build_network(spec: ModelSpec, encoder_weights: str | None = None) -> nn.Mod
     try:
         return smp.Unet(
             encoder_name=spec.encoder,
-            encoder_weights=None,
+            # smp wants True for the weights of timm's ("tu-") encoders, a name for its own.
+            encoder_weights=True if encoder_weights and spec.encoder.startswith("tu-") else encoder_weights,
             in_channels=spec.in_channels,
             classes=spec.out_channels,
             decoder_channels=spec.decoder_channels,
         )
-    except KeyError as error:
-        raise ConfigError(f"encoder {spec.encoder!r} is unknown") from error
+    except OSError as error:  # what every failed download comes down to
+        raise ConfigError(
+            f"the pretrained weights {encoder_weights!r} of encoder {spec.encoder} cannot be fetched: "
+            "go online once so that they are cached, or train from random weights with "
+            "--set model.encoder_weights=null"
+        ) from error
+    except (KeyError, RuntimeError, ValueError) as error:
+        raise ConfigError(
+            f"no U-Net can be built with encoder {spec.encoder!r} and weights {encoder_weights!r}: {error}"
+        ) from error
 
 
 def split_output(output: Tensor, spec: ModelSpec) -> tuple[Tensor, Tensor | None]:
