@@ -1,0 +1,74 @@
+"""Settings of the training samples and of their augmentation."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from spider2d.config import ConfigModel
+
+OFFSET_UNIT_MM = 10.0
+"""Offsets to a vertebra's centre are in units of this length, so that their values are of the order of one."""
+
+Probability = Annotated[float, Field(ge=0, le=1)]
+PatchSide = Annotated[int, Field(ge=32, le=2048, multiple_of=32)]
+
+
+class DataConfig(ConfigModel):
+    """Which samples the network sees.
+
+    Attributes:
+        slices: Folder that ``preprocessing/extract_slices.py`` wrote.
+        patch_hw: Rows and columns of a training patch, multiples of 32. A patch that reaches beyond the slice
+            holds the floor value of normalised images there, and class background.
+        channel_offsets_mm: Input channels as distances (mm, towards the patient's right) from the slice to be
+            segmented; ``(0,)`` is plain 2D, ``(-4, 0, 4)`` is 2.5D.
+        empty_fraction: Share of the samples whose slice shows no labelled structure.
+        foreground_crop: Share of the patches centred near a labelled pixel; the others lie anywhere.
+    """
+
+    slices: Path = Path("data/slices")
+    patch_hw: tuple[PatchSide, PatchSide] = (256, 192)
+    channel_offsets_mm: Annotated[tuple[float, ...], Field(min_length=1, max_length=5)] = (0.0,)
+    empty_fraction: Probability = 0.1
+    foreground_crop: Probability = 0.75
+
+
+class AugmentConfig(ConfigModel):
+    """How strongly, and how often, samples are changed. Probabilities are per sample.
+
+    Attributes:
+        affine: Probability of scale, rotation, shear and a change of aspect together.
+        scale: Smallest and largest factor of magnification.
+        rotate_degrees: Largest rotation either way.
+        shear_degrees: Largest shear either way, along rows and along columns.
+        elastic: Probability of a smooth elastic deformation.
+        elastic_mm: Standard deviation of its displacements at the control points, in pixels of 0.6 mm.
+        reverse_channels: Probability of swapping left and right (2.5D only).
+        contrast: Probability of a smooth change of contrast: gamma, gain, offset.
+        intensity_curve: Probability of a random intensity curve, which may fall: T1 looks like T2, or neither.
+        bias_field: Probability of a smooth multiplicative field (coil fall-off).
+        noise: Probability of Rician or Gaussian noise.
+        blur: Probability of a Gaussian blur.
+        low_resolution: Probability of a coarser acquisition, along one axis or both.
+        ringing: Probability of Gibbs ringing (outer k-space cut off).
+        saturation_band: Probability of a dark oblique band, as saturation slabs leave.
+        dropout: Probability of rectangles of noise or nothing.
+    """
+
+    affine: Probability = 0.9
+    scale: tuple[float, float] = (0.75, 1.35)
+    rotate_degrees: float = 20.0
+    shear_degrees: float = 8.0
+    elastic: Probability = 0.2
+    elastic_mm: float = 2.0
+    reverse_channels: Probability = 0.5
+    contrast: Probability = 0.6
+    intensity_curve: Probability = 0.25
+    bias_field: Probability = 0.35
+    noise: Probability = 0.35
+    blur: Probability = 0.15
+    low_resolution: Probability = 0.2
+    ringing: Probability = 0.1
+    saturation_band: Probability = 0.07
+    dropout: Probability = 0.07
