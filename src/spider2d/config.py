@@ -16,7 +16,6 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from spider2d.errors import ConfigError
 
-
 Model = typing.TypeVar("Model", bound=BaseModel)
 
 
