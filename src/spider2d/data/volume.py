@@ -14,7 +14,8 @@ import numpy as np
 import SimpleITK as sitk
 
 from spider2d.data import dicom
-from spider2d.data.geometry import Geometry, Grid2d, Rows2d, check_grid, grid_differences, promote_2d
+from spider2d.data.geometry import Geometry, Rows2d, grid_differences
+from spider2d.data.image_files import READABLE_SUFFIXES, geometry_of, open_image, read_pixels, suffix_of
 from spider2d.errors import VolumeError
 
 __all__ = [
@@ -32,7 +33,6 @@ __all__ = [
     "write_volume",
 ]
 
-READABLE_SUFFIXES = (".mha", ".mhd", ".nii.gz", ".nii", ".nrrd")
 WRITABLE_SUFFIXES = (".mha", ".nii.gz")
 
 
@@ -76,8 +76,13 @@ def read_volume(path: Path | str, rows_2d: Rows2d | None = None) -> Volume:
         VolumeError: The path cannot be read or is not one sagittal, scalar, finite 3D image.
     """
     path = Path(path)
-    image = _read_image(path)
-    geometry = _geometry_of(image, path, rows_2d)
+    if path.is_dir():
+        image = dicom.read_series(path)
+    else:
+        header = open_image(path)
+        geometry_of(header, path, rows_2d)  # what the header already rules out is refused first
+        image = read_pixels(header)
+    geometry = geometry_of(image, path, rows_2d)
     array = sitk.GetArrayFromImage(image)
     _check_finite(array, path)
     return Volume(array.reshape(geometry.size_xyz[::-1]), geometry)
@@ -108,90 +113,11 @@ def read_mask(path: Path | str, rows_2d: Rows2d | None = None) -> Volume:
 def read_geometry(path: Path | str, rows_2d: Rows2d | None = None) -> Geometry:
     """Read only the grid of an image, with the same checks and errors as ``read_volume``."""
     path = Path(path)
-    if path.is_dir():
-        return _geometry_of(_read_image(path), path, rows_2d)
-    reader = _open(path)
-    return _geometry_of(reader, path, rows_2d)
-
-
-def _open(path: Path) -> sitk.ImageFileReader:
-    """Return a reader that has read the header of an image file."""
-    if not path.exists():
-        raise VolumeError(f"{path}: no such file or folder. Check the path.")
-    if not path.name.lower().endswith(READABLE_SUFFIXES):
-        raise VolumeError(
-            f"{path}: not a kind of file that can be read. Needed: {', '.join(READABLE_SUFFIXES)}, "
-            "or for DICOM the folder that holds one series."
-        )
-    if path.stat().st_size == 0:
-        raise VolumeError(f"{path}: the file is empty (0 bytes). Copy or download it again.")
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
-    try:
-        reader.ReadImageInformation()
-    except RuntimeError as error:
-        raise _unreadable(path, error) from error
-    _check_scalar(reader.GetNumberOfComponents(), path)
-    return reader
-
-
-def _read_image(path: Path) -> sitk.Image:
-    if path.is_dir():
-        image = dicom.read_series(path)
-        _check_scalar(image.GetNumberOfComponentsPerPixel(), path)
-        return image
-    reader = _open(path)
-    try:
-        return reader.Execute()
-    except RuntimeError as error:
-        raise _unreadable(path, error) from error
-
-
-def _unreadable(path: Path, error: RuntimeError) -> VolumeError:
-    """Turn SimpleITK's report of a C++ exception into one sentence (the report stays as the cause)."""
-    reason = str(error).strip().splitlines()[-1].strip()
-    return VolumeError(
-        f"{path}: damaged, truncated, or not what its name says ({reason}). Copy or download it again."
-    )
-
-
-def _check_scalar(components: int, path: Path) -> None:
-    if components != 1:
-        raise VolumeError(
-            f"{path}: {components} values per voxel (a colour or vector image). "
-            "Needed: one grey value per voxel."
-        )
-
-
-def _geometry_of(image: sitk.Image | sitk.ImageFileReader, path: Path, rows_2d: Rows2d | None) -> Geometry:
-    dimension = image.GetDimension()
-    if dimension == 2:
-        geometry = _promoted(image, path, rows_2d)
-    elif dimension == 3:
-        geometry = Geometry(image.GetSize(), image.GetSpacing(), image.GetOrigin(), image.GetDirection())
-    else:
-        raise VolumeError(
-            f"{path}: {dimension}D image of size {image.GetSize()}. Needed: one 3D volume; "
-            "split the series and give one time point or echo."
-        )
-    check_grid(geometry, str(path))
-    return geometry
-
-
-def _promoted(image: sitk.Image | sitk.ImageFileReader, path: Path, rows_2d: Rows2d | None) -> Geometry:
-    if rows_2d is None:
-        raise VolumeError(
-            f"{path}: a 2D image of size {image.GetSize()}. Needed: a 3D volume, or for a sagittal slice "
-            "(columns from anterior to posterior) the option saying which way its rows run: "
-            "superior-first or inferior-first."
-        )
-    grid = Grid2d(image.GetOrigin(), image.GetDirection())
-    return promote_2d(image.GetSize(), image.GetSpacing(), grid, rows_2d)
+    image = dicom.read_series(path) if path.is_dir() else open_image(path)
+    return geometry_of(image, path, rows_2d)
 
 
 def _check_finite(array: np.ndarray, path: Path) -> None:
-    if np.issubdtype(array.dtype, np.complexfloating):
-        raise VolumeError(f"{path}: complex values. Needed: real numbers, e.g. the magnitude image.")
     if np.issubdtype(array.dtype, np.integer):
         return
     bad = int(array.size - np.isfinite(array).sum())
@@ -284,11 +210,8 @@ def _flip_index(flips: Sequence[bool]) -> tuple[slice, ...]:
 
 def volume_name(path: Path | str) -> str:
     """Return the name of a volume: its file name without .mha, .nii.gz ..., or the DICOM folder's name."""
-    name = Path(path).resolve().name
-    for suffix in READABLE_SUFFIXES:
-        if name.lower().endswith(suffix):
-            return name[: -len(suffix)]
-    return name
+    path = Path(path).resolve()
+    return path.name[: len(path.name) - len(suffix_of(path))]
 
 
 def list_volumes(inputs: Sequence[Path | str]) -> list[Path]:
@@ -316,9 +239,7 @@ def list_volumes(inputs: Sequence[Path | str]) -> list[Path]:
 
 def _volumes_in(folder: Path) -> list[Path]:
     entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
-    volumes = [
-        entry for entry in entries if entry.is_file() and entry.name.lower().endswith(READABLE_SUFFIXES)
-    ]
+    volumes = [entry for entry in entries if entry.is_file() and suffix_of(entry)]
     if not volumes and dicom.is_series_folder(folder):
         volumes = [folder]
     if volumes:

@@ -1,0 +1,165 @@
+"""Reading one image file with SimpleITK, plus the checks for damage that ITK leaves out."""
+
+import gzip
+import math
+import re
+import zlib
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+
+from spider2d.data.geometry import Geometry, Grid2d, Rows2d, check_grid, promote_2d
+from spider2d.errors import VolumeError
+
+READABLE_SUFFIXES = (".mha", ".mhd", ".nii.gz", ".nii", ".nrrd")
+
+_META_HEADER_BYTES = 65536
+_ZLIB_FIRST_BYTE = b"\x78"
+_CHECKSUM_BYTES = 4
+_CHUNK_BYTES = 1 << 20
+
+
+def suffix_of(path: Path) -> str:
+    """Return which of ``READABLE_SUFFIXES`` a file name ends in, or "" for none of them."""
+    return next((suffix for suffix in READABLE_SUFFIXES if path.name.lower().endswith(suffix)), "")
+
+
+def open_image(path: Path) -> sitk.ImageFileReader:
+    """Return a reader that has read the header of an image file.
+
+    Raises:
+        VolumeError: No such file, an unknown kind of file, an empty one, or a header that cannot be read.
+    """
+    if not path.exists():
+        raise VolumeError(f"{path}: no such file or folder. Check the path.")
+    if not suffix_of(path):
+        raise VolumeError(
+            f"{path}: not a kind of file that can be read. Needed: {', '.join(READABLE_SUFFIXES)}, "
+            "or for DICOM the folder that holds one series."
+        )
+    try:
+        with path.open("rb") as file:
+            first_byte = file.read(1)
+    except OSError as error:
+        raise VolumeError(f"{path}: cannot be opened ({error.strerror}).") from error
+    if not first_byte:
+        raise VolumeError(f"{path}: the file is empty (0 bytes). Copy or download it again.")
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    try:
+        reader.ReadImageInformation()
+    except RuntimeError as error:
+        raise _unreadable(path, error) from error
+    return reader
+
+
+def read_pixels(reader: sitk.ImageFileReader) -> sitk.Image:
+    """Return the image whose header was opened by ``open_image``, refusing truncated and damaged data.
+
+    Raises:
+        VolumeError: The data end early, do not unpack, or do not match their checksum.
+    """
+    path = Path(reader.GetFileName())
+    try:
+        if suffix_of(path) in (".nii", ".nii.gz"):
+            _check_nifti_complete(path, reader)
+        image = reader.Execute()
+        if suffix_of(path) == ".mha":
+            _check_mha_checksum(path, image)
+    except (RuntimeError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise _unreadable(path, error) from error
+    return image
+
+
+def geometry_of(image: sitk.Image | sitk.ImageFileReader, path: Path, rows_2d: Rows2d | None) -> Geometry:
+    """Return the grid of an image, or of a reader that has read the header.
+
+    Raises:
+        VolumeError: Not one scalar 3D image (or 2D image with ``rows_2d``), or a grid ``check_grid`` refuses.
+    """
+    _check_scalar(image, path)
+    size, spacing, origin = image.GetSize(), image.GetSpacing(), image.GetOrigin()
+    dimension = image.GetDimension()
+    if dimension == 2:
+        _check_rows_given(size, path, rows_2d)
+        geometry = promote_2d(size, spacing, Grid2d(origin, image.GetDirection()), rows_2d)
+    elif set(size[3:]) <= {1}:  # one time point or echo stored as 4D is a plain volume
+        direction = np.reshape(image.GetDirection(), (dimension, dimension))[:3, :3].ravel().tolist()
+        geometry = Geometry(size[:3], spacing[:3], origin[:3], tuple(direction))
+    else:
+        raise VolumeError(
+            f"{path}: {dimension}D image of size {size}. Needed: one 3D volume; "
+            "split the series and give one time point or echo."
+        )
+    check_grid(geometry, str(path))
+    return geometry
+
+
+def _check_scalar(image: sitk.Image | sitk.ImageFileReader, path: Path) -> None:
+    is_header = isinstance(image, sitk.ImageFileReader)
+    components = image.GetNumberOfComponents() if is_header else image.GetNumberOfComponentsPerPixel()
+    if components != 1:
+        raise VolumeError(
+            f"{path}: {components} values per voxel (a colour, vector or complex image). "
+            "Needed: one grey value per voxel."
+        )
+
+
+def _check_rows_given(size: tuple[int, ...], path: Path, rows_2d: Rows2d | None) -> None:
+    if rows_2d is None:
+        raise VolumeError(
+            f"{path}: a 2D image of size {size}. Needed: a 3D volume, or for a sagittal slice "
+            "(columns from anterior to posterior) the option saying which way its rows run: "
+            "superior-first or inferior-first."
+        )
+
+
+def _check_nifti_complete(path: Path, header: sitk.ImageFileReader) -> None:
+    """Refuse a NIfTI file that ends early or is damaged: ITK would fill in the rest without a word."""
+    data_bytes = math.prod(header.GetSize()) * int(header.GetMetaData("bitpix")) // 8
+    needed = int(float(header.GetMetaData("vox_offset"))) + data_bytes
+    available = _unpacked_bytes(path)
+    if available < needed:
+        raise EOFError(f"{available} bytes, needed {needed}")
+
+
+def _unpacked_bytes(path: Path) -> int:
+    if suffix_of(path) == ".nii":
+        return path.stat().st_size
+    with gzip.open(path) as file:
+        return sum(len(chunk) for chunk in iter(lambda: file.read(_CHUNK_BYTES), b""))
+
+
+def _check_mha_checksum(path: Path, image: sitk.Image) -> None:
+    """Compare the voxels with the Adler-32 checksum that ends a zlib stream (RFC 1950).
+
+    ITK prints "Uncompress failed" for a damaged stream, but returns the image as if it had been read.
+    """
+    with path.open("rb") as file:
+        header = file.read(_META_HEADER_BYTES)
+        stream_size = re.search(rb"^CompressedDataSize *= *(\d+)", header, re.MULTILINE)
+        data_tag = re.search(rb"^ElementDataFile *= *LOCAL\s*?\n", header, re.MULTILINE)
+        if stream_size is None or data_tag is None:
+            return
+        file.seek(data_tag.end())
+        if file.read(1) != _ZLIB_FIRST_BYTE:  # a gzip stream, which MetaIO reads too
+            return
+        file.seek(data_tag.end() + int(stream_size[1]) - _CHECKSUM_BYTES)
+        stored = int.from_bytes(file.read(_CHECKSUM_BYTES), "big")
+    voxels = sitk.GetArrayViewFromImage(image)
+    big_endian = re.search(rb"^(Binary|Element)(DataByteOrder|ByteOrder)MSB *= *True", header, re.MULTILINE)
+    if zlib.adler32(voxels.byteswap() if big_endian else voxels) != stored:
+        raise EOFError("the checksum of the compressed data does not match")
+
+
+def _unreadable(path: Path, error: Exception) -> VolumeError:
+    """Turn a reader's report into one sentence; ITK's own words stay as the cause, for ``--debug``."""
+    if "allocate memory" in str(error):
+        return VolumeError(f"{path}: the image does not fit into memory, or its header is damaged.")
+    kind = suffix_of(path)
+    data_file = " (or the data file it names is missing)" if kind == ".mhd" else ""
+    return VolumeError(
+        f"{path}: damaged, truncated or not really a {kind} file{data_file}. "
+        "Copy, download or export it again."
+    )
