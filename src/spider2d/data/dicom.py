@@ -15,8 +15,20 @@ _SERIES_DESCRIPTION = "0008|103e"
 
 
 def is_series_folder(folder: Path) -> bool:
-    """Return whether a folder directly holds files of at least one DICOM series."""
-    return bool(sitk.ImageSeriesReader.GetGDCMSeriesIDs(str(folder)))
+    """Return whether a folder directly holds DICOM files."""
+    return bool(_dicom_files(folder))
+
+
+def _dicom_files(folder: Path) -> list[Path]:
+    """Return the files with the mark of DICOM (part 10, 7.1); GDCM would print a warning without any."""
+    candidates = [path for path in sorted(folder.iterdir()) if path.is_file() and path.name != "DICOMDIR"]
+    return [path for path in candidates if _has_dicom_mark(path)]
+
+
+def _has_dicom_mark(path: Path) -> bool:
+    with path.open("rb") as file:
+        file.seek(128)
+        return file.read(4) == b"DICM"
 
 
 def read_series(folder: Path) -> sitk.Image:
@@ -38,9 +50,10 @@ def read_series(folder: Path) -> sitk.Image:
 
 
 def _files_of_only_series(folder: Path) -> list[str]:
-    series_ids = sitk.ImageSeriesReader.GetGDCMSeriesIDs(str(folder))
-    if not series_ids:
+    present = _dicom_files(folder)
+    if not present:
         raise VolumeError(f"{folder}: no DICOM series in this folder. Needed: one sagittal series.")
+    series_ids = sitk.ImageSeriesReader.GetGDCMSeriesIDs(str(folder))
     files = {uid: sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder), uid) for uid in series_ids}
     if len(files) > 1:
         names = "; ".join(f"'{_description(names[0])}' ({len(names)} files)" for names in files.values())
@@ -48,7 +61,14 @@ def _files_of_only_series(folder: Path) -> list[str]:
             f"{folder}: {len(files)} DICOM series in one folder: {names}. Needed: one sagittal series per "
             "folder; move each to a folder of its own."
         )
-    return list(files[series_ids[0]])
+    (readable,) = files.values() or [()]
+    damaged = sorted({path.name for path in present} - {Path(file).name for file in readable})
+    if damaged:
+        raise VolumeError(
+            f"{folder}: {len(damaged)} of {len(present)} DICOM files cannot be read as slices of the series, "
+            f"for example {damaged[0]}. Export the series again, or move such files out of the folder."
+        )
+    return list(readable)
 
 
 def _header(file: str) -> sitk.ImageFileReader:

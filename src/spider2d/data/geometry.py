@@ -21,7 +21,7 @@ MAX_ANISOTROPY = 2.0
 # World axis and sense of each canonical axis: slice L -> R is -x, row S -> I is -z, column A -> P is +y.
 _CANONICAL_WORLD_AXIS = (0, 2, 1)
 _CANONICAL_SENSE = (-1, -1, 1)
-_PLANE_NAMES = {0: "sagittal", 1: "coronal", 2: "axial"}
+_PLANE_NAMES = ("a sagittal", "a coronal", "an axial")
 
 
 class Grid2d(NamedTuple):
@@ -160,7 +160,7 @@ def _check_sagittal(geometry: Geometry, source: str) -> None:
         cosines = np.abs(np.asarray(geometry.direction).reshape(3, 3))
         plane = _PLANE_NAMES[int(np.argmax(cosines[:, min(wrong_axes)]))]
         raise VolumeError(
-            f"{source}: this is a {plane} acquisition (size {geometry.size_xyz}, spacing "
+            f"{source}: this is {plane} acquisition (size {geometry.size_xyz}, spacing "
             f"{rounded(geometry.spacing_xyz_mm)} mm). Needed: a sagittal or an isotropic volume; "
             "choose the sagittal series of the study."
         )

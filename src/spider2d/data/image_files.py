@@ -157,6 +157,11 @@ def _unreadable(path: Path, error: Exception) -> VolumeError:
     """Turn a reader's report into one sentence; ITK's own words stay as the cause, for ``--debug``."""
     if "allocate memory" in str(error):
         return VolumeError(f"{path}: the image does not fit into memory, or its header is damaged.")
+    if "orthonormal" in str(error):
+        return VolumeError(
+            f"{path}: the axes in the header are not perpendicular (a sheared image). "
+            "Needed: a rectangular grid; resample the image first."
+        )
     kind = suffix_of(path)
     data_file = " (or the data file it names is missing)" if kind == ".mhd" else ""
     return VolumeError(
