@@ -1,0 +1,35 @@
+"""Write a phantom data set in SPIDER's form: synthetic lumbar spines with known labels.
+
+Running it again continues where it stopped.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from spider2d import cli
+from spider2d.data.phantom.dataset import write_dataset
+from spider2d.data.phantom.protocols import PROTOCOLS
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = cli.make_parser(__doc__)
+    parser.add_argument("--output", type=Path, default=Path("data/phantom"), help="folder to write")
+    parser.add_argument("--patients", type=int, default=20, help="number of patients, a fifth for validation")
+    parser.add_argument("--seed", type=int, default=0, help="another seed gives other patients")
+    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="number of processes")
+    parser.add_argument("--size", choices=sorted(PROTOCOLS), default="small", help="matrix sizes")
+    return parser.parse_args(argv)
+
+
+def main(args: argparse.Namespace) -> None:
+    """Write the data set and say what to run next."""
+    n_series = write_dataset(args.output, args.patients, args.seed, args.workers, args.size)
+    print(f"wrote {n_series} series of {args.patients} phantom patients to {args.output}")
+    print(f"next: python preprocessing/extract_slices.py --dataset {args.output}")
+
+
+if __name__ == "__main__":
+    sys.exit(cli.run(main, parse_args()))

@@ -1,0 +1,176 @@
+"""A phantom data set on disk, in exactly the form of SPIDER."""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from spider2d.data.parallel import run_parallel
+from spider2d.data.phantom.anatomy import sample_anatomy
+from spider2d.data.phantom.protocols import draw_protocol
+from spider2d.data.phantom.series import PhantomSeries, make_series
+from spider2d.data.phantom.shapes import rotation
+from spider2d.data.phantom.tables import (
+    GRADING_COLUMNS,
+    OVERVIEW_COLUMNS,
+    grading_rows,
+    overview_row,
+    write_table,
+)
+from spider2d.data.volume import Geometry, Volume, from_canonical, read_mask, write_volume
+from spider2d.errors import DatasetError
+from spider2d.labels import DISC_OFFSET
+
+PHANTOM_VERSION = 1
+"""Raised whenever the same seed gives other files, so that old and new ones never mix in a folder."""
+PADDING_VALUE = -1000
+MAX_VALUE = 3096
+VALIDATION_EVERY = 5
+SPACE_EVERY = 6
+
+
+@dataclass(frozen=True)
+class SeriesPlan:
+    """One series to write; ``patient`` counts from 1."""
+
+    root: Path
+    seed: int
+    patient: int
+    sequence: str
+    size: str
+
+    @property
+    def name(self) -> str:
+        """File name without suffix."""
+        return f"{self.patient}_{self.sequence}"
+
+    @property
+    def patient_seed(self) -> int:
+        """Seed of the patient's anatomy, another one for every data set seed."""
+        return self.seed * 100_000 + self.patient
+
+    @property
+    def subset(self) -> str:
+        """Every fifth patient is for validation."""
+        return "validation" if self.patient % VALIDATION_EVERY == 0 else "training"
+
+    def path(self, folder: str) -> Path:
+        """Return the file in ``images`` or ``masks``."""
+        return self.root / folder / f"{self.name}.mha"
+
+
+def write_dataset(
+    root: Path | str, n_patients: int, seed: int = 0, workers: int = 1, size: str = "small"
+) -> int:
+    """Write a phantom data set; series that are there already are kept, so it can be run again.
+
+    Every file depends on the seed and the patient alone, not on ``n_patients`` or ``workers``.
+
+    Args:
+        root: Folder to write ``images``, ``masks`` and the two tables into.
+        n_patients: Number of patients; each has T1 and T2, every sixth T2 SPACE too.
+        seed: Seed of the data set.
+        workers: Number of processes.
+        size: "small" (about 350 pixels in plane) or "clinical" (the sizes of the real data).
+
+    Returns:
+        The number of series in the data set.
+
+    Raises:
+        DatasetError: The folder holds a phantom of other settings or of more patients.
+    """
+    root = Path(root)
+    claim_folder(root, {"version": PHANTOM_VERSION, "seed": seed, "size": size}, n_patients)
+    plans = [
+        SeriesPlan(root, seed, patient, sequence, size)
+        for patient in range(1, n_patients + 1)
+        for sequence in ("t1", "t2", "t2_SPACE")
+        if sequence != "t2_SPACE" or patient % SPACE_EVERY == SPACE_EVERY - 1
+    ]
+    labels_of = dict(run_parallel(write_series, plans, workers, "phantom series"))
+    write_tables(root, plans, labels_of)
+    return len(plans)
+
+
+def claim_folder(root: Path, settings: dict, n_patients: int) -> None:
+    """Note the settings in ``phantom.json``, or refuse a folder made with other ones."""
+    note = root / "phantom.json"
+    if note.exists():
+        before = json.loads(note.read_text(encoding="utf-8"))
+        larger = before.pop("patients") > n_patients
+        if before != settings or larger:
+            raise DatasetError(
+                f"{root} holds a phantom with other settings ({before}{', more patients' if larger else ''}). "
+                "Delete the folder, or choose another one with --output."
+            )
+    root.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(settings | {"patients": n_patients}, indent=2)
+    unfinished = note.with_name(f".unfinished-{os.getpid()}-{note.name}")
+    unfinished.write_text(text + "\n", encoding="utf-8")
+    unfinished.replace(note)
+
+
+def write_series(plan: SeriesPlan) -> np.ndarray:
+    """Write one series unless it is there, and return the label values of its mask.
+
+    The mask is written last: where it stands, the series is complete.
+    """
+    if plan.path("masks").exists() and plan.path("images").exists():
+        return np.unique(read_mask(plan.path("masks")).array_zyx)
+    rng = series_rng(plan)
+    protocol = draw_protocol(rng, plan.sequence, plan.size)
+    series = make_series(plan.patient_seed, plan.sequence, protocol.shape_sra, protocol.spacing_sra_mm)
+    like = volume_on_grid(series, rng)
+    write_volume(plan.path("images"), from_canonical(stored_image(series, rng), like))
+    write_volume(plan.path("masks"), from_canonical(series.labels_sra, like))
+    return np.unique(series.labels_sra)
+
+
+def series_rng(plan: SeriesPlan) -> np.random.Generator:
+    """Return the random numbers for protocol, grid and intensity scale of one series."""
+    return np.random.default_rng([plan.patient_seed, 20, len(plan.sequence), ord(plan.sequence[1])])
+
+
+def stored_image(series: PhantomSeries, rng: np.random.Generator) -> np.ndarray:
+    """Return the image as 16-bit integers, in one of the two conventions that occur in SPIDER."""
+    image = series.image_sra
+    if rng.random() < 0.5:
+        scaled = np.clip(image, 0, MAX_VALUE).astype(np.int16)
+        scaled[:, series.padding_ra] = PADDING_VALUE
+        return scaled
+    factor = rng.uniform(0.3, 1.5)
+    return np.where(series.padding_ra, 0, np.clip(image * factor, 0, 32767)).astype(np.uint16)
+
+
+def volume_on_grid(series: PhantomSeries, rng: np.random.Generator) -> Volume:
+    """Return an empty volume with the grid SPIDER uses: T1/T2 LPS, SPACE PIR, a few degrees oblique."""
+    n_slices, n_rows, n_columns = series.labels_sra.shape
+    slice_mm, row_mm, column_mm = series.spacing_sra_mm
+    if series.sequence == "t2_SPACE":
+        size, spacing = (n_columns, n_rows, n_slices), (column_mm, row_mm, slice_mm)
+        axes = np.array([[0, 0, -1], [1, 0, 0], [0, -1, 0]], float)
+    else:
+        size, spacing = (n_slices, n_columns, n_rows), (slice_mm, column_mm, row_mm)
+        axes = np.eye(3)
+    direction = rotation(*rng.normal(0, 3, 3)) @ axes
+    centre = rng.normal(0, 20, 3)
+    origin = centre - direction @ ((np.array(size) - 1) * spacing / 2)
+    geometry = Geometry(size, spacing, tuple(origin.tolist()), tuple(direction.ravel().tolist()))
+    return Volume(np.empty(size[::-1], np.uint8), geometry)
+
+
+def write_tables(root: Path, plans: list[SeriesPlan], labels_of: dict[SeriesPlan, np.ndarray]) -> None:
+    """Write ``overview.csv`` and ``radiological_gradings.csv``."""
+    overview, n_discs, anatomies = [], {}, {}
+    for plan in plans:
+        anatomy = anatomies.setdefault(plan.patient, sample_anatomy(plan.patient_seed))
+        protocol = draw_protocol(series_rng(plan), plan.sequence, plan.size)
+        labels = labels_of[plan]
+        overview.append(overview_row(plan.name, plan.sequence, protocol, anatomy, labels, plan.subset))
+        discs = int((labels > DISC_OFFSET).sum())
+        n_discs[plan.patient] = max(discs, n_discs.get(plan.patient, 0))
+    gradings = [row for p, count in n_discs.items() for row in grading_rows(str(p), anatomies[p], count)]
+    write_table(root / "overview.csv", OVERVIEW_COLUMNS, overview)
+    write_table(root / "radiological_gradings.csv", GRADING_COLUMNS, gradings)
