@@ -69,9 +69,7 @@ class Overlap:
             prediction_index: Position in ``prediction_labels``.
         """
         boxes = self.reference_boxes[reference_index], self.prediction_boxes[prediction_index]
-        box = tuple(
-            slice(min(a.start, b.start), max(a.stop, b.stop)) for a, b in zip(*boxes, strict=True)
-        )
+        box = tuple(slice(min(a.start, b.start), max(a.stop, b.stop)) for a, b in zip(*boxes, strict=True))
         return (
             self.reference_numbers[box] == reference_index + 1,
             self.prediction_numbers[box] == prediction_index + 1,
@@ -135,7 +133,7 @@ def _number_instances(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def match_largest_overlap(overlap: Overlap) -> list[int | None]:
-    """Match as the official SPIDER evaluation does: each reference to the prediction it shares most voxels with.
+    """Match each reference instance to the prediction it shares most voxels with, as the official program does.
 
     Not one-to-one, and regardless of the class. Equal overlaps go to the lower label.
 

@@ -75,7 +75,7 @@ def spider_score(overlap: Overlap, spacing_xyz_mm: tuple[float, float, float]) -
 
     Returns:
         The figures. A reference without any vertebra or disc makes the program stop with a division by zero:
-        all values are then NaN and the note says why. A reference without canal gives 999 as the program does.
+        all values are then NaN and the note says why. A reference without canal gives 999, as there.
     """
     structures = _score_structures(overlap, spacing_xyz_mm)
     vertebrae = [s for s in structures if s.reference_label < CANAL_LABEL]
@@ -85,7 +85,7 @@ def spider_score(overlap: Overlap, spacing_xyz_mm: tuple[float, float, float]) -
     if absent:
         note = f"the official program divides by zero: no {' and no '.join(absent)} in the reference"
         return SpiderScore(dict.fromkeys(OFFICIAL_NAMES, float("nan")), note, structures)
-    values = (
+    figures = (
         _mean([s.dice for s in vertebrae if s.dice >= DETECTION_THRESHOLD]),
         _mean([s.dice for s in discs if s.dice >= DETECTION_THRESHOLD]),
         canal[0].dice if canal else SENTINEL,
@@ -97,7 +97,8 @@ def spider_score(overlap: Overlap, spacing_xyz_mm: tuple[float, float, float]) -
         canal[0].asd_mm if canal else SENTINEL,
         _mean([s.asd_mm for s in structures]),
     )
-    return SpiderScore(dict(zip(OFFICIAL_NAMES, values, strict=True)), _note(structures, canal), structures)
+    values = dict(zip(OFFICIAL_NAMES, figures, strict=True))
+    return SpiderScore(values, _note(structures, values), structures)
 
 
 def _score_structures(
@@ -122,13 +123,14 @@ def _score_structures(
     return tuple(structures)
 
 
-def _note(structures: tuple[SpiderStructure, ...], canal: list[SpiderStructure]) -> str:
+def _note(structures: tuple[SpiderStructure, ...], values: dict[str, float]) -> str:
     """Say in words what NaN and 999 mean in this case."""
-    notes = []
+    all_missed = [name for name in OFFICIAL_NAMES[:2] if np.isnan(values[name])]
+    notes = [f"{name} not available: every structure missed" for name in all_missed]
     untouched = [str(s.reference_label) for s in structures if s.prediction_label is None]
     if untouched:
         notes.append(f"ASD not available: nothing predicted over label {', '.join(untouched)}")
-    if not canal:
+    if SENTINEL in values.values():
         notes.append("canal figures read 999: no canal in the reference")
     return "; ".join(notes)
 
