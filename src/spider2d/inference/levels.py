@@ -1,0 +1,166 @@
+"""Boundaries where no disc was found: fused vertebrae, discs narrowed to nothing or missed by the network.
+
+Between two known boundaries the position along the spine is read off the two planes, so that tilted and wedged
+vertebrae are cut along their own endplates. The area of the vertebra class at each position shows where one body
+ends and the next begins.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from spider2d.inference.boundary import TYPICAL_PITCH_MM, Boundary, backwards, make_boundary
+from spider2d.inference.spine_frame import SpineFrame
+
+MAX_SAMPLE = 60_000
+"""Body voxels used to find cuts; more would not move a cut."""
+CUT_AT_GAP, CUT_AT_WAIST = 1.25, 0.6
+"""Two boundaries are cut apart when they lie more than ``CUT_AT_GAP + CUT_AT_WAIST * waist`` pitches from each
+other; waist is the area at the narrowest place as a share of the bodies' area on either side (0 = empty gap)."""
+BODY_SHARE_OF_PITCH = 0.78
+"""Height of a body as a share of the distance between discs (the rest is disc)."""
+TILTS_DEG = np.arange(-15.0, 16.0, 5.0)
+MIN_BODY_SHARE = 0.5
+"""Below the lowest disc a body is a vertebra (its own disc missed) only if it has this share of the usual size."""
+
+
+@dataclass(frozen=True)
+class BodySample:
+    """Voxels of the vertebra class in front of the posterior wall.
+
+    Attributes:
+        points_mm: Positions (N, 3), evenly thinned out.
+        height_mm: Arc length of each along the spine, (N,).
+        voxel_mm3: Volume each stands for.
+        slice_mm: Thickness of a slice.
+    """
+
+    points_mm: np.ndarray
+    height_mm: np.ndarray
+    voxel_mm3: float
+    slice_mm: float
+
+
+def sample_bodies(points_mm: np.ndarray, spacing_sra_mm: tuple, frame: SpineFrame) -> BodySample:
+    """Return the body voxels among the vertebra voxels (N, 3); N may be 0."""
+    body = points_mm[frame.in_front_of_wall(points_mm)]
+    step = 1 + len(body) // MAX_SAMPLE
+    body = body[::step]
+    return BodySample(body, frame.height_of(body), float(np.prod(spacing_sra_mm)) * step, spacing_sra_mm[0])
+
+
+def estimate_pitch(boundaries: list[Boundary], bodies: BodySample) -> float:
+    """Return the usual distance (mm) between neighbouring discs.
+
+    Distances that would be two vertebrae by the depth of the bodies do not count; without any, the pitch is
+    taken from the depth alone (a lumbar body with its disc is about as high as the body is deep).
+    """
+    depth = np.clip(_body_depth(bodies), 25.0, 45.0)
+    distance = np.diff([boundary.height_mm for boundary in boundaries])
+    single = distance[(distance > 0.6 * depth) & (distance < 1.5 * depth)]
+    return float(np.median(single)) if len(single) else float(1.05 * depth)
+
+
+def add_missing_boundaries(
+    discs: list[Boundary], bodies: BodySample, frame: SpineFrame, pitch_mm: float
+) -> list[Boundary]:
+    """Return all boundaries from the bottom up: those of the discs and, between bodies without a disc, cuts.
+
+    Args:
+        discs: Boundaries of the discs found, from the bottom up; may be empty.
+        bodies: Voxels of the vertebral bodies; may be empty.
+        frame: Course of the spine.
+        pitch_mm: Usual distance of neighbouring discs.
+    """
+    if len(bodies.points_mm) == 0:
+        return discs
+    margin = 0.5 * (1 - BODY_SHARE_OF_PITCH) * pitch_mm
+    bottom = _end_boundary(frame, np.percentile(bodies.height_mm, 0.2) - margin)
+    top = _end_boundary(frame, np.percentile(bodies.height_mm, 99.8) + margin)
+    is_inner = [bottom.height_mm + margin < disc.height_mm < top.height_mm - margin for disc in discs]
+    inner = [disc for disc, inside in zip(discs, is_inner, strict=True) if inside]
+    outer = [disc for disc, inside in zip(discs, is_inner, strict=True) if not inside]
+    known = [bottom, *inner, top]
+    cuts = []
+    for lower, upper in zip(known[:-1], known[1:], strict=True):
+        cuts += _cut_between(lower, upper, bodies, frame, pitch_mm)
+    return sorted(outer + inner + cuts, key=lambda boundary: boundary.height_mm)
+
+
+def _end_boundary(frame: SpineFrame, height_mm: float) -> Boundary:
+    point, up = frame.point_at(height_mm)
+    return make_boundary(frame, point, up, disc=False)
+
+
+def _body_depth(bodies: BodySample) -> float:
+    """Return the usual front-to-back depth (mm) of the bodies."""
+    if len(bodies.points_mm) == 0:
+        return TYPICAL_PITCH_MM
+    bins = (bodies.height_mm - bodies.height_mm.min()).astype(np.intp) // 4
+    columns = bodies.points_mm[:, 2]
+    front = ndimage.minimum(columns, bins, np.unique(bins))
+    back = ndimage.maximum(columns, bins, np.unique(bins))
+    return float(np.median(back - front))
+
+
+def _cut_between(
+    lower: Boundary, upper: Boundary, bodies: BodySample, frame: SpineFrame, pitch_mm: float
+) -> list[Boundary]:
+    """Cut between two boundaries as often as their distance and the narrow places ask for."""
+    length = upper.height_mm - lower.height_mm
+    if length < CUT_AT_GAP * pitch_mm:
+        return []
+    below, above = lower.above_plane(bodies.points_mm), upper.above_plane(bodies.points_mm)
+    inside = (below > 0) & (above < 0)
+    if not inside.any():
+        return []
+    share = below[inside] / (below[inside] - above[inside])
+    area = np.bincount((share * length).astype(np.intp), minlength=int(length) + 1) * bodies.voxel_mm3
+    position, waist = _narrowest(ndimage.gaussian_filter1d(area.astype(float), 1.5), length, pitch_mm)
+    if length < (CUT_AT_GAP + CUT_AT_WAIST * waist) * pitch_mm:
+        return []
+    cut = _fit_cut(lower, upper, position / length, bodies.points_mm[inside], frame)
+    return [
+        *_cut_between(lower, cut, bodies, frame, pitch_mm),
+        cut,
+        *_cut_between(cut, upper, bodies, frame, pitch_mm),
+    ]
+
+
+def _narrowest(area: np.ndarray, length: float, pitch_mm: float) -> tuple[float, float]:
+    """Return the position (mm) of the best cut and its waist (see ``CUT_AT_GAP``).
+
+    A place is judged by its area relative to the bodies beside it and by how well the pitch fits there.
+    """
+    position = np.arange(len(area)) + 0.5
+    allowed = (position > 0.45 * pitch_mm) & (position < length - 0.45 * pitch_mm)
+    usual = np.median(area[area > 0.1 * area.max()])
+    pieces = max(2, round(length / pitch_mm))
+    expected = np.arange(1, pieces) * length / pieces
+    miss = np.abs(position[:, None] - expected[None, :]).min(axis=1) / pitch_mm
+    badness = np.where(allowed, area / usual + miss, np.inf)
+    best = int(badness.argmin())
+    return position[best], float(min(area[best] / usual, 1.0))
+
+
+def _fit_cut(
+    lower: Boundary, upper: Boundary, share: float, points_mm: np.ndarray, frame: SpineFrame
+) -> Boundary:
+    """Return the plane near ``share`` of the way between two boundaries that crosses the least bone."""
+    normal = (1 - share) * lower.normal + share * upper.normal
+    normal /= np.linalg.norm(normal)
+    height = lower.height_mm + share * (upper.height_mm - lower.height_mm)
+    centre, _ = frame.point_at(height)
+    best = (np.inf, centre, normal)
+    for tilt in np.deg2rad(sorted(TILTS_DEG, key=abs)):
+        tilted = np.cos(tilt) * normal + np.sin(tilt) * backwards(normal)
+        offset = (points_mm - centre.astype(points_mm.dtype)) @ tilted.astype(points_mm.dtype)
+        near = offset[np.abs(offset) < 8]
+        count = np.bincount(((near + 8) / 0.5).astype(np.intp), minlength=32).astype(float)
+        count = ndimage.gaussian_filter1d(count, 2.0) + 0.02 * count.sum() / 32 * np.abs(np.arange(32) - 15.5)
+        index = int(count.argmin())
+        cost = count[index] * (1 + abs(tilt))
+        if cost < best[0]:
+            best = (cost, centre + ((index + 0.5) * 0.5 - 8) * tilted, tilted)
+    return make_boundary(frame, best[1], best[2], disc=False)
