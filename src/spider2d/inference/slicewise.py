@@ -12,10 +12,10 @@ import torch
 import torch.nn.functional as F
 
 from spider2d.data.plane import neighbour_indices, pad_to_multiple
+from spider2d.errors import ConfigError
 from spider2d.models.spec import OFFSET_UNIT_MM, ModelSpec
 from spider2d.models.unet2d import split_output
 
-PRECISIONS = ("auto", "fp32", "bf16")
 TTA_GAMMAS = (0.75, 1.33)
 TTA_SCALES = (0.9, 1.1)
 
@@ -79,6 +79,19 @@ def autocast(device: str, precision: str) -> AbstractContextManager:
     if precision == "fp32":
         return nullcontext()
     return torch.autocast(torch.device(device).type, dtype=torch.bfloat16)
+
+
+def choose_device(wanted: str) -> str:
+    """Resolve "auto" to "cuda" where there is a usable GPU, else "cpu".
+
+    Raises:
+        ConfigError: "cuda" without a usable GPU.
+    """
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("device cuda: torch finds no usable GPU here; take device auto or cpu")
+    if wanted != "auto":
+        return wanted
+    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def choose_precision(wanted: str, device: str) -> str:

@@ -1,0 +1,126 @@
+"""Segment lumbar-spine MR volumes: vertebrae, discs and spinal canal, on the grid of each input.
+
+INPUT is any number of files (.mha .mhd .nii .nii.gz .nrrd), DICOM series folders, or folders of such.
+Written per volume: OUTPUT/<name>.mha, the labels (1, 2, ... vertebrae from the bottom, 201, ... discs, 100
+the canal), and OUTPUT/<name>.json (volume, position and confidence of each structure, warnings, times).
+Existing files are replaced, unless --skip-existing is given. A volume that cannot be used is reported and the
+others are done; the exit code is then 1.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from spider2d import cli
+from spider2d.errors import CheckpointError, DatasetError
+
+DATASET, CHECKPOINT, OUTPUT = Path("data/phantom"), Path("runs/phantom_2d/best.pt"), Path("predictions")
+SUBSETS = ("validation", "training", "all")
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = cli.make_parser(__doc__)
+    parser.add_argument(
+        "inputs", nargs="*", type=Path, metavar="INPUT", help="default: the data set's images"
+    )
+    parser.add_argument(
+        "--dataset", type=Path, default=DATASET, help="data set used without INPUT (%(default)s)"
+    )
+    parser.add_argument("--subset", choices=SUBSETS, default="validation", help="of it (%(default)s)")
+    parser.add_argument("--checkpoint", type=Path, default=CHECKPOINT, help="network (%(default)s)")
+    parser.add_argument("--output", type=Path, default=OUTPUT, help="folder for all outputs (%(default)s)")
+    parser.add_argument("--format", choices=("mha", "nii.gz"), default="mha", help="of the label files")
+    parser.add_argument("--preview", action="store_true", help="also draw OUTPUT/<name>.png")
+    parser.add_argument("--skip-existing", action="store_true", help="keep volumes that are done already")
+    parser.add_argument(
+        "--rows-2d",
+        choices=("superior-first", "inferior-first"),
+        help="accept 2D images whose first row shows this end, columns running from anterior to posterior",
+    )
+    parser.add_argument("--tta", action="store_true", help="average over image variants: 5-6 times slower")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument(
+        "--precision", choices=("auto", "fp32", "bf16"), default="auto", help="auto: bf16 where it is fast"
+    )
+    parser.add_argument("--threads", type=_positive, help="CPU threads of the network (default: all cores)")
+    parser.add_argument("--batch-pixels", type=_positive, help="pixels per forward pass (default: by memory)")
+    return parser.parse_args(argv)
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text}: a number of at least 1 is needed")
+    return number
+
+
+def find_images(args: argparse.Namespace) -> list[Path]:
+    """Return the volumes to segment: those of INPUT, or a subset of the data set."""
+    from spider2d.data.spider_files import read_dataset
+    from spider2d.data.splits import split_series
+    from spider2d.data.volume import list_volumes
+
+    if args.inputs:
+        return list_volumes(args.inputs)
+    dataset = read_dataset(args.dataset)
+    if args.subset == "all":
+        return [series.image_path for series in dataset.series]
+    subset_of = split_series(dataset)
+    images = [series.image_path for series in dataset.series if subset_of[series.name] == args.subset]
+    if not images:
+        raise DatasetError(
+            f"{args.dataset}: no series in subset {args.subset}; --subset all takes every series"
+        )
+    return images
+
+
+def main(args: argparse.Namespace) -> int:
+    """Segment all volumes, print what was found and what to do next."""
+    if not args.checkpoint.is_file():
+        raise CheckpointError(
+            f"{args.checkpoint}: no such checkpoint; python src/train.py makes {CHECKPOINT}"
+        )
+    images = find_images(args)
+    # Here and not above: torch takes seconds to import, and --help and wrong paths need not wait for it.
+    import torch
+
+    from spider2d.checkpoint import load_network
+    from spider2d.inference.files import check_writable, describe_run, plan_jobs, run_jobs
+    from spider2d.inference.segment import SegmentOptions
+    from spider2d.inference.slicewise import choose_device, choose_precision
+
+    jobs = plan_jobs(images, args.output, f".{args.format}", args.preview)
+    check_writable(args.output)
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    device = choose_device(args.device)
+    network, spec, _ = load_network(args.checkpoint, device)
+    precision = choose_precision(args.precision, device)
+    options = SegmentOptions(device, precision, args.batch_pixels, args.tta)
+    run = describe_run(args.checkpoint, spec, options)
+    outcomes = run_jobs(jobs, network, spec, options, run, args.rows_2d, args.skip_existing)
+    return print_outcomes(outcomes, args)
+
+
+def print_outcomes(outcomes: list, args: argparse.Namespace) -> int:
+    """Print the summary, failures and the next command; return the exit code."""
+    from spider2d.inference.summary import format_report, format_table
+
+    print(format_table(outcomes))
+    if len(outcomes) == 1 and outcomes[0].report:
+        print(format_report(outcomes[0].report))
+    failed = [outcome for outcome in outcomes if outcome.error is not None]
+    done = len(outcomes) - len(failed)
+    print(f"{args.output}: labels and reports{' and previews' if args.preview else ''} of {done} volumes")
+    references = "DIR" if args.inputs else args.dataset / "masks"
+    print(f"next: python src/evaluate_volumes.py --references {references} --predictions {args.output}")
+    for outcome in failed:
+        print(f"error: {outcome.error}", file=sys.stderr)
+    if failed:
+        print(f"error: {len(failed)} of {len(outcomes)} volumes failed", file=sys.stderr)
+    return cli.EXIT_FAILED if failed else cli.EXIT_OK
+
+
+if __name__ == "__main__":
+    sys.exit(cli.run(main, parse_args()))
