@@ -8,7 +8,7 @@ from pydantic import Field
 from spider2d.config import ConfigModel
 
 OFFSET_UNIT_MM = 10.0
-"""Offsets to a vertebra's centre are in units of this length, so that their values are of the order of one."""
+"""Unit of the offsets to a vertebra's centre, so that their values are of the order of one."""
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 PatchSide = Annotated[int, Field(ge=32, le=2048, multiple_of=32)]
@@ -43,10 +43,10 @@ class AugmentConfig(ConfigModel):
         rotate_degrees: Largest rotation either way.
         shear_degrees: Largest shear either way, along rows and along columns.
         elastic: Probability of a smooth elastic deformation.
-        elastic_mm: Standard deviation of its displacements at the control points, in pixels of 0.6 mm.
+        elastic_px: Standard deviation of its displacements, in pixels, at points 48 pixels apart.
         reverse_channels: Probability of swapping left and right (2.5D only).
         contrast: Probability of a smooth change of contrast: gamma, gain, offset.
-        intensity_curve: Probability of a random intensity curve, which may fall: T1 looks like T2, or neither.
+        intensity_curve: Probability of a random intensity curve, rising or not: T1 looks like T2, or neither.
         bias_field: Probability of a smooth multiplicative field (coil fall-off).
         noise: Probability of Rician or Gaussian noise.
         blur: Probability of a Gaussian blur.
@@ -61,7 +61,7 @@ class AugmentConfig(ConfigModel):
     rotate_degrees: float = 20.0
     shear_degrees: float = 8.0
     elastic: Probability = 0.2
-    elastic_mm: float = 2.0
+    elastic_px: float = 2.0
     reverse_channels: Probability = 0.5
     contrast: Probability = 0.6
     intensity_curve: Probability = 0.25

@@ -8,7 +8,9 @@ S slices run L -> R, H rows S -> I, W columns A -> P. `spider2d.data.extract` wr
 """
 
 import csv
-from dataclasses import dataclass
+import io
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Literal
 
@@ -127,6 +129,9 @@ class ManifestRow:
     n_vertebrae: int
 
 
+_COLUMNS = tuple(column.name for column in fields(ManifestRow))
+
+
 def open_series(slices_dir: Path | str, name: str) -> SliceSeries:
     """Open one series without reading its voxels.
 
@@ -137,20 +142,35 @@ def open_series(slices_dir: Path | str, name: str) -> SliceSeries:
     Raises:
         DatasetError: The series is missing, damaged, or was written by another version.
     """
+    meta, arrays = read_meta(slices_dir, name), open_arrays(slices_dir, name)
+    if len({array.shape for array in arrays}) != 1 or len(arrays[0]) != len(meta.slice_classes):
+        raise _incomplete(Path(slices_dir) / name)
+    return SliceSeries(meta, *arrays)
+
+
+def read_meta(slices_dir: Path | str, name: str) -> SeriesMeta:
+    """Read what is known of a series beside its arrays; errors as ``open_series``."""
     folder = Path(slices_dir) / name
     try:
-        meta = SeriesMeta.model_validate_json((folder / SERIES_NAME).read_bytes())
-        arrays = [
+        return SeriesMeta.model_validate_json((folder / SERIES_NAME).read_bytes())
+    except (OSError, ValueError) as error:
+        raise _incomplete(folder) from error
+
+
+def open_arrays(slices_dir: Path | str, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Memory-map image, classes and instances (S, H, W) of a series; errors as ``open_series``."""
+    folder = Path(slices_dir) / name
+    try:
+        image, classes, instances = (
             np.load(folder / file, mmap_mode="r") for file in (IMAGE_FILE, CLASSES_FILE, INSTANCES_FILE)
-        ]
+        )
     except (OSError, EOFError, ValueError) as error:
-        raise DatasetError(
-            f"{folder}: no complete series of this version. Run {EXTRACT_COMMAND} again."
-        ) from error
-    shapes = {array.shape for array in arrays}
-    if len(shapes) != 1 or len(arrays[0]) != len(meta.slice_classes):
-        raise DatasetError(f"{folder}: arrays of differing shapes. Run {EXTRACT_COMMAND} again.")
-    return SliceSeries(meta, *arrays)
+        raise _incomplete(folder) from error
+    return image, classes, instances
+
+
+def _incomplete(folder: Path) -> DatasetError:
+    return DatasetError(f"{folder}: no complete series of this version. Run {EXTRACT_COMMAND} again.")
 
 
 def read_manifest(slices_dir: Path | str) -> list[ManifestRow]:
@@ -166,23 +186,52 @@ def read_manifest(slices_dir: Path | str) -> list[ManifestRow]:
         )
     with path.open(newline="", encoding="utf-8") as file:
         try:
-            return [_manifest_row(row) for row in csv.DictReader(file)]
+            return [_row_of_text(row) for row in csv.DictReader(file)]
         except (KeyError, ValueError, TypeError) as error:
             raise DatasetError(
                 f"{path}: not a manifest of this version. Run {EXTRACT_COMMAND} again."
             ) from error
 
 
-def _manifest_row(row: dict[str, str]) -> ManifestRow:
+def manifest_row(series: SliceSeries) -> ManifestRow:
+    """Return the manifest's row about a series."""
+    meta, (n_slices, height, width) = series.meta, series.image.shape
+    recipe = meta.recipe
     return ManifestRow(
-        name=row["name"],
-        patient=row["patient"],
-        sequence=row["sequence"],
-        subset=row["subset"],
+        name=meta.name,
+        patient=recipe.patient,
+        sequence=recipe.sequence,
+        subset=recipe.subset,
+        labelled_classes=recipe.labelled_classes if recipe.mask else (),
+        n_slices=n_slices,
+        height=height,
+        width=width,
+        slice_spacing_mm=meta.spacing_sra_mm[0],
+        n_vertebrae=len(meta.centres),
+    )
+
+
+def write_manifest(slices_dir: Path, rows: Sequence[ManifestRow]) -> None:
+    """Write the list of extracted series; its presence says that the folder is complete."""
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(_COLUMNS)
+    for row in rows:
+        table.writerow([" ".join(v) if isinstance(v, tuple) else v for v in astuple(row)])
+    write_text_atomically(slices_dir / MANIFEST_NAME, text.getvalue())
+
+
+def write_text_atomically(path: Path, text: str) -> None:
+    """Write a file that appears under its name only when it is complete."""
+    partial = path.with_name(f".partial-{path.name}")
+    partial.write_text(text, encoding="utf-8", newline="")
+    partial.replace(path)
+
+
+def _row_of_text(row: dict[str, str]) -> ManifestRow:
+    return ManifestRow(
+        **{name: row[name] for name in ("name", "patient", "sequence", "subset")},
         labelled_classes=tuple(row["labelled_classes"].split()),
-        n_slices=int(row["n_slices"]),
-        height=int(row["height"]),
-        width=int(row["width"]),
+        **{name: int(row[name]) for name in ("n_slices", "height", "width", "n_vertebrae")},
         slice_spacing_mm=float(row["slice_spacing_mm"]),
-        n_vertebrae=int(row["n_vertebrae"]),
     )

@@ -1,0 +1,78 @@
+"""Extract the slices that training reads: normalised, resampled in plane, with class and instance maps.
+
+Run again at any time, after a kill too: finished series are kept, changed or missing ones are made.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from spider2d import cli
+from spider2d.data.contact_sheet import write_contact_sheet
+from spider2d.data.extract import FOREGROUND_CLASSES, ExtractionReport, extract_dataset
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = cli.make_parser(__doc__)
+    parser.add_argument(
+        "--dataset", type=Path, default=Path("data/phantom"), help="folder in SPIDER's form: images/, masks/"
+    )
+    parser.add_argument("--output", type=Path, default=Path("data/slices"), help="folder for the slices")
+    parser.add_argument("--pixel-size-mm", type=_positive_mm, default=0.6, help="in-plane pixel size")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes")
+    parser.add_argument(
+        "--source-classes",
+        type=lambda text: tuple(text.split(",")),
+        default=FOREGROUND_CLASSES,
+        help="what the masks label, such as vertebra,disc (default: all); the loss leaves out the rest",
+    )
+    return parser.parse_args(argv)
+
+
+def _positive_mm(text: str) -> float:
+    value = float(text)
+    if not 0.1 <= value <= 5:
+        raise argparse.ArgumentTypeError(f"{text} mm is no pixel size; 0.1 to 5 is needed")
+    return value
+
+
+def main(args: argparse.Namespace) -> int:
+    """Extract, draw the contact sheet, and say what was done and what comes next."""
+    report = extract_dataset(args.dataset, args.output, args.pixel_size_mm, args.source_classes, args.workers)
+    sheet = write_contact_sheet(args.output)
+    print(f"{args.output}: {len(report.written)} series written, {len(report.unchanged)} unchanged")
+    print(f"look at them: {sheet}")
+    print_problems(report, args.output)
+    if report.failed:
+        return cli.EXIT_FAILED
+    print(f"next: python src/train.py{_slices_option(args.output)}")
+    return cli.EXIT_OK
+
+
+def print_problems(report: ExtractionReport, output: Path) -> None:
+    """Print remarks, leftover folders and failed series, if any."""
+    for name, remark in report.remarks.items():
+        print(f"note: {name}: {remark}")
+    if report.leftover:
+        print(
+            f"note: not in the data set any more, so not in the manifest: {', '.join(report.leftover)}. "
+            f"Delete these folders of {output} if you do not need them."
+        )
+    for name, message in report.failed.items():
+        print(f"error: {name}: {message}", file=sys.stderr)
+    if report.failed:
+        print(
+            f"error: {len(report.failed)} series failed and are left out of the manifest. Repair or remove "
+            "their files and run the same command again: only they are done then.",
+            file=sys.stderr,
+        )
+
+
+def _slices_option(output: Path) -> str:
+    return "" if output == Path("data/slices") else f" --set data.slices={output.as_posix()}"
+
+
+if __name__ == "__main__":
+    sys.exit(cli.run(main, parse_args()))

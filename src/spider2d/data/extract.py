@@ -1,0 +1,206 @@
+"""From volume files to the slices folder: in parallel, resumable, and only what changed.
+
+A run may be killed at any time: series appear complete or not at all, and the manifest is written last. What
+a series was made from (its recipe) is stored with it, and the next run compares.
+"""
+
+import json
+import platform
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from spider2d.data import normalise
+from spider2d.data.extract_series import PARTIAL_PREFIX, SeriesJob, extract_series
+from spider2d.data.parallel import run_parallel
+from spider2d.data.slices import (
+    EXTRACTION_NAME,
+    MANIFEST_NAME,
+    SCHEMA_VERSION,
+    SERIES_NAME,
+    SeriesMeta,
+    SeriesRecipe,
+    SourceFingerprint,
+    manifest_row,
+    open_series,
+    write_manifest,
+    write_text_atomically,
+)
+from spider2d.data.spider_files import read_dataset
+from spider2d.data.splits import split_series
+from spider2d.errors import DatasetError, Spider2dError
+from spider2d.labels import CLASS_NAMES
+
+FOREGROUND_CLASSES = CLASS_NAMES[1:]
+
+
+@dataclass(frozen=True)
+class ExtractionReport:
+    """What an extraction did.
+
+    Attributes:
+        written: Names of the series made in this run.
+        unchanged: Names of the series that were there already.
+        failed: Series name -> what is wrong with it and what to do.
+        remarks: Series name -> remark, about series that were extracted all the same.
+        leftover: Folders of series that the data set does not hold (any more); not in the manifest.
+    """
+
+    written: list[str] = field(default_factory=list)
+    unchanged: list[str] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+    remarks: dict[str, str] = field(default_factory=dict)
+    leftover: list[str] = field(default_factory=list)
+
+
+def extract_dataset(
+    dataset_root: Path,
+    output: Path,
+    pixel_size_mm: float = 0.6,
+    source_classes: Sequence[str] = FOREGROUND_CLASSES,
+    workers: int = 1,
+) -> ExtractionReport:
+    """Extract every series of a data set in SPIDER's form into a slices folder.
+
+    Args:
+        dataset_root: Folder with ``images/`` and, where there are references, ``masks/`` and the tables.
+        output: Slices folder; made if missing. Series that are there and unchanged are kept.
+        pixel_size_mm: In-plane pixel size of the stored slices.
+        source_classes: Foreground classes this data set labels; the others count as unlabelled.
+        workers: Processes; 1 works in this one.
+
+    Returns:
+        What was done. ``manifest.csv`` lists the written and the unchanged series.
+
+    Raises:
+        DatasetError: No data set there, an unknown class name, or not one series could be extracted.
+    """
+    jobs = _plan(dataset_root, output, pixel_size_mm, source_classes)
+    output.mkdir(parents=True, exist_ok=True)
+    for partial in output.glob(f"{PARTIAL_PREFIX}*"):
+        shutil.rmtree(partial)
+    pending = [job for job in jobs if not _is_current(job)]
+    if pending:  # until the end the folder is unfinished, and must not look otherwise
+        (output / MANIFEST_NAME).unlink(missing_ok=True)
+    failed = {
+        job.name: message
+        for job, message in run_parallel(_extract_or_explain, pending, workers, description="extracting")
+        if message is not None
+    }
+    done = sorted(job.name for job in jobs if job.name not in failed)
+    if not done:
+        raise DatasetError(
+            f"{dataset_root}: not one series could be extracted. {next(iter(failed.values()))}"
+        )
+    metas = _write_summary(output, dataset_root, done, failed)
+    names = {job.name for job in jobs}
+    redone = {job.name for job in pending}
+    return ExtractionReport(
+        written=[name for name in done if name in redone],
+        unchanged=[name for name in done if name not in redone],
+        failed=failed,
+        remarks={meta.name: remark for meta in metas if (remark := _remark(meta))},
+        leftover=sorted(
+            path.parent.name for path in output.glob(f"*/{SERIES_NAME}") if path.parent.name not in names
+        ),
+    )
+
+
+def _plan(
+    dataset_root: Path, output: Path, pixel_size_mm: float, source_classes: Sequence[str]
+) -> list[SeriesJob]:
+    """Return one job per series of the data set."""
+    unknown = [name for name in source_classes if name not in FOREGROUND_CLASSES]
+    if unknown:
+        raise DatasetError(f"unknown class {unknown[0]!r}; the classes are {', '.join(FOREGROUND_CLASSES)}")
+    dataset = read_dataset(dataset_root)
+    subset_of = split_series(dataset)
+    jobs = []
+    for series in dataset.series:
+        recipe = SeriesRecipe(
+            schema_version=SCHEMA_VERSION,
+            image=_fingerprint(series.image_path, dataset_root),
+            mask=_fingerprint(series.mask_path, dataset_root) if series.mask_path else None,
+            pixel_size_mm=pixel_size_mm,
+            labelled_classes=tuple(name for name in FOREGROUND_CLASSES if name in source_classes),
+            patient=series.patient,
+            sequence=series.sequence,
+            subset=subset_of[series.name],
+        )
+        jobs.append(SeriesJob(series.name, series.image_path, series.mask_path, recipe, output))
+    return jobs
+
+
+def _fingerprint(path: Path, dataset_root: Path) -> SourceFingerprint:
+    status = path.stat()
+    relative = path.relative_to(dataset_root).as_posix()
+    return SourceFingerprint(path=relative, size=status.st_size, mtime_ns=status.st_mtime_ns)
+
+
+def _is_current(job: SeriesJob) -> bool:
+    """Return whether the series is there, whole, and made from the same recipe."""
+    try:
+        return open_series(job.output, job.name).meta.recipe == job.recipe
+    except DatasetError:
+        return False
+
+
+def _extract_or_explain(job: SeriesJob) -> str | None:
+    """Extract one series; return None, or the message for the user when the series is bad."""
+    try:
+        extract_series(job)
+    except Spider2dError as error:
+        return str(error)
+    except OSError as error:
+        return f"{error.filename or job.output}: {error.strerror}"
+    except MemoryError:
+        return f"{job.image_path}: out of memory. Run again with fewer --workers."
+    return None
+
+
+def _remark(meta: SeriesMeta) -> str | None:
+    if meta.unknown_labels:
+        return f"the mask holds label values SPIDER does not define: {list(meta.unknown_labels)}; ignored"
+    if meta.recipe.mask and not meta.foreground_slices:
+        return "the mask is empty; as it stands, every pixel counts as background"
+    return None
+
+
+def _write_summary(
+    output: Path, dataset_root: Path, names: Sequence[str], failed: dict[str, str]
+) -> list[SeriesMeta]:
+    """Write extraction.json and then manifest.csv, whose presence says that the folder is complete."""
+    series = [open_series(output, name) for name in names]
+    recipe = series[0].meta.recipe
+    settings = {
+        "schema_version": SCHEMA_VERSION,
+        "dataset": str(dataset_root),
+        "pixel_size_mm": recipe.pixel_size_mm,
+        "source_classes": recipe.labelled_classes,
+        "normalisation": {
+            "low_percentile": normalise.LOW_PERCENTILE,
+            "high_percentile_of_foreground": normalise.HIGH_PERCENTILE,
+            "range": [normalise.FLOOR, normalise.CEILING],
+        },
+        "n_series": len(series),
+        "failed": failed,
+        "versions": _versions(),
+    }
+    write_text_atomically(output / EXTRACTION_NAME, json.dumps(settings, indent=1) + "\n")
+    write_manifest(output, [manifest_row(one) for one in series])
+    return [one.meta for one in series]
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "python": platform.python_version(),
+        "spider2d": version("spider2d"),
+        "numpy": np.__version__,
+        "opencv": cv2.__version__,
+        "SimpleITK": version("SimpleITK"),
+    }

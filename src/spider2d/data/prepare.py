@@ -1,0 +1,41 @@
+"""From a canonical volume to what the network sees: the one path that extraction and inference share."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from spider2d.data.normalise import IntensityWindow, apply_window, fit_window
+from spider2d.data.plane import resample_plane_to, resampled_size
+
+
+class PreparedStack(NamedTuple):
+    """Normalised slices (S, H, W) at the network's pixel size, and the window that normalised them."""
+
+    stack_shw: np.ndarray
+    window: IntensityWindow
+
+
+def prepare_stack(
+    array_sra: np.ndarray, spacing_sra_mm: Sequence[float], pixel_size_mm: float
+) -> PreparedStack:
+    """Normalise a canonical volume and resample it in plane, slice by slice to keep memory small.
+
+    Args:
+        array_sra: Canonical image (slice, row, column), any real type.
+        spacing_sra_mm: Its spacing.
+        pixel_size_mm: Wanted size of rows and columns.
+
+    Returns:
+        float32 stack (S, H, W) over the same extent, values 0-2, and the window.
+
+    Raises:
+        VolumeError: The image is constant.
+    """
+    window = fit_window(array_sra)
+    size_hw = resampled_size(array_sra.shape[1:], spacing_sra_mm[1:], pixel_size_mm)
+    stack_shw = np.empty((len(array_sra), *size_hw), dtype=np.float32)
+    for index, native_hw in enumerate(array_sra):
+        # Spikes are clipped before they could spread to their neighbours.
+        stack_shw[index] = resample_plane_to(apply_window(native_hw, window), size_hw)
+    return PreparedStack(stack_shw, window)

@@ -1,0 +1,144 @@
+"""Training samples: sample number k of a seed is always the same patch, on any machine and in any process.
+
+Resuming a run and sharing it among GPUs are exact because they only choose which numbers are drawn.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from spider2d.data.augment import Patch, build_augmentation
+from spider2d.data.data_config import OFFSET_UNIT_MM, AugmentConfig, DataConfig
+from spider2d.data.plane import neighbour_indices
+from spider2d.data.slices import SeriesMeta, open_arrays, read_meta
+from spider2d.errors import DatasetError
+from spider2d.labels import VERTEBRA
+
+
+class SliceSamples(Dataset):
+    """Augmented patches by sample number; numbers have no end, so a sampler chooses them.
+
+    A sample takes a series (all equally likely, so that the few long SPACE series do not outweigh the
+    others), then one of its slices that shows a labelled structure or, with probability ``empty_fraction``,
+    one that does not, then a patch of it. Series without a mask are left out.
+
+    Args:
+        slices_dir: Folder that the extraction wrote.
+        series_names: The series to draw from.
+        config: Patch size, channels, share of empty slices.
+        augment: How samples are changed; None cuts patches only.
+        seed: Another seed gives other samples.
+
+    Raises:
+        DatasetError: A series is missing or damaged, or none has a mask.
+    """
+
+    def __init__(
+        self,
+        slices_dir: Path | str,
+        series_names: Sequence[str],
+        config: DataConfig,
+        augment: AugmentConfig | None,
+        seed: int,
+    ):
+        metas = [read_meta(slices_dir, name) for name in series_names]
+        self._metas = [meta for meta in metas if meta.foreground_slices]
+        if not self._metas:
+            raise DatasetError(
+                f"{slices_dir}: none of the {len(metas)} chosen series has labelled slices; training needs "
+                "masks. Look at manifest.csv there."
+            )
+        self._slices_dir = Path(slices_dir)
+        self._config = config
+        self._augment = augment
+        self._seed = seed
+        self._augmentation = build_augmentation(augment, config.patch_hw, config.foreground_crop)
+
+    def __getitem__(self, sample_number: int) -> dict[str, torch.Tensor]:
+        """Return one sample.
+
+        Returns:
+            ``image`` float32 (C, H, W), 0-2. ``classes`` int64 (H, W), 0-3 or ``IGNORE_CLASS``. ``offsets``
+            float32 (2, H, W): row and column distance from each vertebra pixel to the centroid of its whole
+            vertebra, in units of ``OFFSET_UNIT_MM``, 0 elsewhere. ``offset_mask`` bool (H, W): where offsets
+            hold. ``labelled`` bool (4,): the classes this source labels.
+        """
+        rng = np.random.default_rng([self._seed, sample_number])
+        meta = self._metas[rng.integers(len(self._metas))]
+        index = draw_slice(rng, meta, self._config.empty_fraction)
+        patch = self._augmentation(
+            *self._read(meta, index, self._mirrored(rng)), seed=int(rng.integers(2**32))
+        )
+        offsets, offset_mask = centre_offsets(patch, list(meta.centres), meta.spacing_sra_mm[1:])
+        return {
+            "image": torch.from_numpy(np.ascontiguousarray(patch.image_hwc.transpose(2, 0, 1))),
+            "classes": torch.from_numpy(patch.classes.astype(np.int64)),
+            "offsets": torch.from_numpy(offsets),
+            "offset_mask": torch.from_numpy(offset_mask),
+            "labelled": torch.tensor(meta.labelled),
+        }
+
+    def _mirrored(self, rng: np.random.Generator) -> bool:
+        """Decide whether left and right are swapped (which one slice alone does not show)."""
+        several = len(self._config.channel_offsets_mm) > 1
+        return several and self._augment is not None and rng.random() < self._augment.reverse_channels
+
+    def _read(
+        self, meta: SeriesMeta, index: int, mirrored: bool
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Return image (H, W, C), class and instance map (H, W), and vertebra centres (N, 2) of a slice."""
+        # Opened for each sample: 447 series of three files would exceed the usual limit of open files.
+        image, classes, instances = open_arrays(self._slices_dir, meta.name)
+        sign = -1 if mirrored else 1
+        offsets_mm = [sign * mm for mm in self._config.channel_offsets_mm]
+        channels = neighbour_indices(len(image), meta.spacing_sra_mm[0], index, offsets_mm)
+        stacked = np.stack([image[i] for i in channels], axis=-1).astype(np.float32)
+        centres_rc = np.array([centre[1:] for centre in meta.centres.values()]).reshape(-1, 2)
+        return stacked, np.array(classes[index]), np.array(instances[index]), centres_rc
+
+
+def draw_slice(rng: np.random.Generator, meta: SeriesMeta, empty_fraction: float) -> int:
+    """Return a slice that shows a labelled structure, or (probability ``empty_fraction``) one without.
+
+    Where a series has no empty slices, a labelled one is taken.
+    """
+    shown = meta.foreground_slices
+    empty = sorted(set(range(len(meta.slice_classes))) - set(shown))
+    pool = empty if empty and rng.random() < empty_fraction else shown
+    return int(pool[rng.integers(len(pool))])
+
+
+def centre_offsets(
+    patch: Patch, labels: Sequence[int], spacing_rc_mm: Sequence[float]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the way from each vertebra pixel to the centre of its vertebra, and where that is known.
+
+    Args:
+        patch: Class and instance maps (H, W), and the centres (N, 2) in patch pixels.
+        labels: The N labels the centres belong to.
+        spacing_rc_mm: Row and column size of a patch pixel.
+
+    Returns:
+        float32 (2, H, W) in units of ``OFFSET_UNIT_MM``, 0 where unknown, and bool (H, W).
+    """
+    has_centre = np.zeros(256, dtype=bool)
+    centre_of = np.zeros((2, 256), dtype=np.float32)
+    has_centre[list(labels)] = True
+    centre_of[:, list(labels)] = patch.centres_rc.T
+    known = has_centre[patch.instances] & (patch.classes == VERTEBRA)
+    height, width = known.shape
+    rows, columns = np.ogrid[:height, :width]
+    scale = np.asarray(spacing_rc_mm, dtype=np.float32) / OFFSET_UNIT_MM
+    offsets = np.stack(
+        [(centre_of[axis][patch.instances] - here) * scale[axis] for axis, here in enumerate((rows, columns))]
+    )
+    return (offsets * known).astype(np.float32), known
+
+
+def start_loader_worker(_worker: int) -> None:
+    """Keep a DataLoader worker to one core (``worker_init_fn``); the workers share the cores among them."""
+    cv2.setNumThreads(1)
