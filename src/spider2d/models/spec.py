@@ -5,10 +5,8 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from spider2d.config import ConfigModel
+from spider2d.data.data_config import OFFSET_UNIT_MM as OFFSET_UNIT_MM
 from spider2d.labels import CLASS_NAMES
-
-OFFSET_UNIT_MM = 10.0
-"""The offset head's output is in units of this length, so that its values are of the order of one."""
 
 Channels = Annotated[int, Field(ge=1, le=2048)]
 
@@ -36,7 +34,7 @@ class ModelSpec(ConfigModel):
     decoder_channels: tuple[Channels, Channels, Channels, Channels, Channels] = (128, 64, 32, 16, 16)
     channel_offsets_mm: Annotated[tuple[float, ...], Field(min_length=1, max_length=15)] = (0.0,)
     pixel_size_mm: Annotated[float, Field(gt=0, le=10)]
-    normalisation: str = "foreground_percentiles"
+    normalisation: Literal["foreground_percentiles"] = "foreground_percentiles"
     class_names: tuple[str, ...] = CLASS_NAMES
     offset_head: bool = True
     pad_multiple: Literal[32] = 32

@@ -1,0 +1,142 @@
+"""The training loss: Dice + cross-entropy on the classes, smooth L1 on the offsets to vertebra centres.
+
+Partially labelled sources: where a source does not label a class, its pixels of that class are marked as
+background. For such a sample the probabilities of the unlabelled classes are added to the background's
+("marginal loss": Shi et al., Medical Image Analysis 70:101979, 2021), so that finding them costs nothing.
+"""
+
+from typing import Annotated, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor
+
+from spider2d.config import ConfigModel
+from spider2d.labels import BACKGROUND, IGNORE_CLASS
+
+DICE_SMOOTHING_PIXELS = 1.0
+OFFSET_BETA = 0.3
+"""Error (in units of the offsets) below which smooth L1 is quadratic: 3 mm."""
+
+Weight = Annotated[float, Field(ge=0)]
+
+
+class LossConfig(ConfigModel):
+    """Weights of the parts of the loss."""
+
+    dice: Weight = 1.0
+    cross_entropy: Weight = 1.0
+    offset: Weight = 0.5
+
+
+class LossParts(NamedTuple):
+    """The loss and its unweighted parts, all scalars."""
+
+    total: Tensor
+    dice: Tensor
+    cross_entropy: Tensor
+    offset: Tensor
+
+
+def training_loss(
+    logits: Tensor, offsets: Tensor | None, batch: dict[str, Tensor], config: LossConfig
+) -> LossParts:
+    """Return the loss of one batch.
+
+    Args:
+        logits: (N, C, H, W) class logits.
+        offsets: (N, 2, H, W) predicted offsets, or None for a network without the offset head.
+        batch: What `SliceSamples` gives: ``classes`` int64 (N, H, W), ``labelled`` bool (N, C), ``offsets``
+            float (N, 2, H, W), ``offset_mask`` bool (N, H, W).
+        config: Weights of the parts.
+    """
+    labelled = batch["labelled"]
+    log_probabilities = merge_unlabelled(logits.float(), labelled).log_softmax(dim=1)
+    classes = merge_unlabelled_classes(batch["classes"], labelled)
+    dice = dice_loss(log_probabilities.exp(), classes, labelled)
+    entropy = cross_entropy_loss(log_probabilities, classes)
+    if offsets is None:
+        offset = torch.zeros_like(dice)
+    else:
+        offset = offset_loss(offsets.float(), batch["offsets"], batch["offset_mask"])
+    total = config.dice * dice + config.cross_entropy * entropy + config.offset * offset
+    return LossParts(total, dice, entropy, offset)
+
+
+def merge_unlabelled(logits: Tensor, labelled: Tensor) -> Tensor:
+    """Add the probability of the classes a sample's source does not label to the background's.
+
+    Args:
+        logits: (N, C, H, W) class logits.
+        labelled: bool (N, C), which classes the source of each sample labels; the background's entry is
+            not looked at.
+
+    Returns:
+        (N, C, H, W) logits with the same softmax, apart from unlabelled classes, which get probability 0
+        (logit -inf), and the background, which gets what they had.
+    """
+    kept = labelled[:, :, None, None].clone()
+    kept[:, BACKGROUND] = False
+    background = logits.masked_fill(kept, -torch.inf).logsumexp(dim=1, keepdim=True)
+    foreground = logits.masked_fill(~kept, -torch.inf)[:, BACKGROUND + 1 :]
+    return torch.cat([background, foreground], dim=1)
+
+
+def merge_unlabelled_classes(classes: Tensor, labelled: Tensor) -> Tensor:
+    """Return the class map (N, H, W) with classes that a sample's source does not label as background."""
+    known = classes != IGNORE_CLASS
+    sample = torch.arange(len(classes), device=classes.device)[:, None, None]
+    kept = labelled[sample, classes.where(known, BACKGROUND)]
+    return classes.where(kept | ~known, BACKGROUND)
+
+
+def cross_entropy_loss(log_probabilities: Tensor, classes: Tensor) -> Tensor:
+    """Return the mean of -log p over the pixels that are not ignored (0 where there are none).
+
+    Args:
+        log_probabilities: (N, C, H, W).
+        classes: int64 (N, H, W); ``IGNORE_CLASS`` leaves a pixel out.
+    """
+    total = F.nll_loss(log_probabilities, classes, ignore_index=IGNORE_CLASS, reduction="sum")
+    return total / (classes != IGNORE_CLASS).sum().clamp(min=1)
+
+
+def dice_loss(probabilities: Tensor, classes: Tensor, labelled: Tensor) -> Tensor:
+    """Return 1 - soft Dice, the mean over the foreground classes that some sample's source labels.
+
+    Every class's Dice is taken over all pixels of the batch together (Milletari et al., 3DV 2016, with plain
+    sums in the denominator), so slices without a structure do not weigh as much as those with it.
+
+    Args:
+        probabilities: (N, C, H, W), unlabelled classes at 0.
+        classes: int64 (N, H, W); ``IGNORE_CLASS`` leaves a pixel out.
+        labelled: bool (N, C).
+
+    Returns:
+        Scalar in [0, 1]; 0 where no foreground class is labelled.
+    """
+    n_classes = probabilities.shape[1]
+    valid = (classes != IGNORE_CLASS)[..., None]
+    one_hot = F.one_hot(classes.where(valid[..., 0], BACKGROUND), n_classes) * valid
+    reference = one_hot.movedim(-1, 1).to(probabilities.dtype)
+    probabilities = probabilities * valid.movedim(-1, 1)
+    overlap = (probabilities * reference).sum(dim=(0, 2, 3))
+    size = probabilities.sum(dim=(0, 2, 3)) + reference.sum(dim=(0, 2, 3))
+    dice = (2 * overlap + DICE_SMOOTHING_PIXELS) / (size + DICE_SMOOTHING_PIXELS)
+    counted = labelled.any(dim=0).to(dice.dtype)
+    counted[BACKGROUND] = 0
+    return ((1 - dice) * counted).sum() / counted.sum().clamp(min=1)
+
+
+def offset_loss(predicted: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+    """Return the smooth L1 distance, the mean over the pixels of the mask and both components.
+
+    Args:
+        predicted: (N, 2, H, W).
+        target: (N, 2, H, W), any value outside the mask.
+        mask: bool (N, H, W), the pixels of vertebrae; the loss is 0 where there are none.
+    """
+    difference = (predicted - target).movedim(1, -1)[mask]
+    total = F.smooth_l1_loss(difference, torch.zeros_like(difference), beta=OFFSET_BETA, reduction="sum")
+    return total / max(difference.numel(), 1)

@@ -1,0 +1,235 @@
+"""The training loop: from a configuration to ``best.pt`` and ``last.pt``; stops and resumes at any step."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from spider2d.checkpoint import save_checkpoint
+from spider2d.config import config_text
+from spider2d.data.slice_dataset import SliceSamples
+from spider2d.data.slices import open_series
+from spider2d.models.spec import ModelSpec
+from spider2d.training import distributed
+from spider2d.training.cost import network_cost
+from spider2d.training.distributed import Process
+from spider2d.training.interrupt import StopRequest
+from spider2d.training.loader import build_loader
+from spider2d.training.overlays import series_picture
+from spider2d.training.run_data import RunData, select_series
+from spider2d.training.run_folder import BEST_NAME, LAST_NAME, check_folder, claim_folder
+from spider2d.training.schedule import learning_rate
+from spider2d.training.state import (
+    TrainingState,
+    describe_run,
+    new_state,
+    restore_last,
+    save_last,
+    seed_everything,
+)
+from spider2d.training.tracking import Tracker
+from spider2d.training.train_config import TrainConfig
+from spider2d.training.train_step import (
+    RunningMeans,
+    finish_step,
+    resolve_precision,
+    to_device,
+    train_step,
+    validation_precision,
+)
+from spider2d.training.validate import describe_summary, predict_classes, score_series, summarise
+
+
+@dataclass(frozen=True)
+class Run:
+    """What stays the same during a run; `tracker` is None in processes that write nothing."""
+
+    config: TrainConfig
+    folder: Path
+    process: Process
+    data: RunData
+    precision: str
+    tracker: Tracker | None
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """How a call of `fit` ended.
+
+    Attributes:
+        step: Steps done.
+        total_steps: Steps of the whole run.
+        best_score: Best validation score so far, None before the first validation.
+        stopped_by: None when all steps are done; else "time" or the name of the signal.
+    """
+
+    step: int
+    total_steps: int
+    best_score: float | None
+    stopped_by: str | None
+
+
+def fit(
+    config: TrainConfig,
+    folder: Path,
+    process: Process,
+    stop: StopRequest,
+    resume: bool = False,
+    overwrite: bool = False,
+) -> FitResult:
+    """Train a network, or go on with it.
+
+    Stopping (signal or time) leaves ``last.pt``, from which a resumed run reaches the same weights as a run
+    that was never stopped. When the time is up the weights are validated once more; after a signal they are
+    only saved.
+
+    Args:
+        config: The whole configuration.
+        folder: The run's folder: gets config.yaml, best.pt, last.pt, metrics.jsonl and TensorBoard events.
+        process: This process among those that train together.
+        stop: Asked after each step whether to stop.
+        resume: Go on from ``last.pt``.
+        overwrite: Replace a run that is in the folder.
+
+    Raises:
+        ConfigError: The configuration is contradictory, or the folder holds another run.
+        DatasetError: The slices are missing or unusable.
+        CheckpointError: A checkpoint cannot be read or written.
+        TrainingDivergedError: The loss is no longer finite.
+    """
+    data = select_series(config.data.slices, config.validation.max_series)
+    check_folder(folder, config, resume, overwrite)
+    precision = resolve_precision(config.training.precision, process.device)
+    state = new_state(config, build_spec(config, data), precision, process.device)
+    if resume:
+        restore_last(folder / LAST_NAME, state)
+    distributed.barrier(process)
+    if not process.is_main:
+        return _train(Run(config, folder, process, data, precision, None), state, stop)
+    claim_folder(folder, config, resume)
+    with Tracker(folder, state.step) as tracker:
+        run = Run(config, folder, process, data, precision, tracker)
+        _announce(run, state)
+        return _train(run, state, stop)
+
+
+def build_spec(config: TrainConfig, data: RunData) -> ModelSpec:
+    """Return the description of the network a configuration asks for, on the pixel size of the slices."""
+    return ModelSpec(
+        architecture=config.model.architecture,
+        encoder=config.model.encoder,
+        decoder_channels=config.model.decoder_channels,
+        channel_offsets_mm=config.data.channel_offsets_mm,
+        pixel_size_mm=data.pixel_size_mm,
+        offset_head=config.model.offset_head,
+    )
+
+
+def batches(run: Run, first_step: int) -> Iterator[dict[str, torch.Tensor]]:
+    """Yield the training batches from a step on, on the device of the network."""
+    config = run.config
+    samples = SliceSamples(
+        config.data.slices, run.data.training, config.data, config.augment, seed=config.seed
+    )
+    loop = config.training
+    loader = build_loader(samples, first_step, loop.steps, loop.batch_size, loop.workers, run.process)
+    for batch in loader:
+        yield to_device(batch, run.process.device)
+
+
+def prepare_forward(run: Run, state: TrainingState) -> nn.Module:
+    """Return the network as training calls it: for several processes and compiled where that is asked for."""
+    forward = distributed.wrap_network(state.network, run.process)
+    return torch.compile(forward) if run.config.training.compile else forward
+
+
+def _train(run: Run, state: TrainingState, stop: StopRequest) -> FitResult:
+    forward, means, reason = prepare_forward(run, state), RunningMeans(), None
+    total_steps = run.config.training.steps
+    started = time.perf_counter() - state.seconds
+    with tqdm(total=total_steps, initial=state.step, unit="step", disable=not run.process.is_main) as bar:
+        for batch in batches(run, state.step):
+            means.add(_step(run, state, forward, batch))
+            bar.update()
+            state.seconds = time.perf_counter() - started
+            reason = distributed.agree_on_stop(stop.reason, run.process) if state.step < total_steps else None
+            _after_step(run, state, means, reason, bar)
+            if reason:
+                break
+    return FitResult(state.step, total_steps, state.best_score, reason)
+
+
+def _step(
+    run: Run, state: TrainingState, forward: nn.Module, batch: dict[str, torch.Tensor]
+) -> dict[str, torch.Tensor]:
+    seed_everything(run.config.seed, state.step, run.process.rank)
+    figures = train_step(state, forward, batch, run.config, run.precision)
+    distributed.average_buffers(state.network, run.process)
+    finish_step(state, run.config)
+    return figures
+
+
+def _after_step(run: Run, state: TrainingState, means: RunningMeans, reason: str | None, bar: tqdm) -> None:
+    """Log, validate and save what is due after a step."""
+    loop, step = run.config.training, state.step
+    is_last = step == loop.steps
+    validation_due = is_last or reason == "time" or step % run.config.validation.every_steps == 0
+    saving_due = validation_due or reason is not None or step % loop.save_every == 0
+    if saving_due or step % loop.log_every == 0:
+        figures = means.read(step)  # raises when training diverged, so that nothing bad is saved
+        bar.set_postfix(loss=f"{figures['total']:.3f}", refresh=False)
+        if run.tracker:
+            rate = learning_rate(step - 1, loop.steps, run.config.optimiser)
+            run.tracker.training(step, figures | {"learning_rate": rate})
+    if validation_due:
+        _validate(run, state, bar)
+    if saving_due and run.process.is_main:
+        save_last(run.folder / LAST_NAME, state, describe_run(state, run.config))
+    if saving_due:
+        means.restart_clock()
+
+
+def _validate(run: Run, state: TrainingState, bar: tqdm) -> None:
+    """Score the averaged weights in 3D; keep them as best.pt if they are the best so far."""
+    scores = []
+    for index in range(run.process.rank, len(run.data.validation), run.process.world_size):
+        bar.set_postfix_str(f"validating {index + 1}/{len(run.data.validation)}")
+        series = open_series(run.config.data.slices, run.data.validation[index])
+        prediction_shw = predict_classes(
+            state.ema,
+            series,
+            state.spec,
+            run.config.validation.batch_size,
+            str(run.process.device),
+            validation_precision(run.precision),
+        )
+        scores.append(score_series(prediction_shw, series))
+        if run.tracker and index < run.config.validation.overlays:
+            run.tracker.picture(state.step, series.meta.name, series_picture(prediction_shw, series))
+    summary = summarise(distributed.gather_lists(scores, run.process))
+    if run.tracker:
+        run.tracker.validation(state.step, summary)
+        bar.write(describe_summary(state.step, summary))
+    if state.best_score is None or summary.score > state.best_score:
+        state.best_score = summary.score
+        if run.process.is_main:
+            info = describe_run(state, run.config) | {"validation": asdict(summary)}
+            save_checkpoint(run.folder / BEST_NAME, state.spec, state.ema.state_dict(), info)
+
+
+def _announce(run: Run, state: TrainingState) -> None:
+    """Say and record what is trained on what."""
+    cost = network_cost(state.network, state.spec, run.data.slice_hw)
+    run.tracker.start(config_text(run.config), cost)
+    height, width = cost.slice_hw
+    print(
+        f"{state.spec.encoder} U-Net: {cost.parameters / 1e6:.2f} M parameters, "
+        f"{cost.gmac_per_slice:.2f} GMAC per slice of {height} x {width} pixels of {state.spec.pixel_size_mm} mm\n"
+        f"{len(run.data.training)} training and {len(run.data.validation)} validation series; "
+        f"{run.process.world_size} process(es) on {run.process.device.type}, {run.precision}",
+        flush=True,
+    )

@@ -1,0 +1,91 @@
+"""Batches of numbered samples: step and process decide the numbers, so resuming and sharing are exact."""
+
+import os
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from spider2d.errors import ConfigError
+from spider2d.training.distributed import Process
+
+MAX_AUTO_WORKERS = 12
+
+
+@dataclass(frozen=True)
+class NumberedBatches:
+    """Sample numbers of the steps first_step .. last_step - 1 for one process.
+
+    The global batch of step s is s * batch_size .. (s + 1) * batch_size - 1; rank r takes the r-th of its
+    equal parts.
+    """
+
+    first_step: int
+    last_step: int
+    batch_size: int
+    rank: int = 0
+    world_size: int = 1
+
+    def __len__(self) -> int:
+        return max(0, self.last_step - self.first_step)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        share = self.batch_size // self.world_size
+        for step in range(self.first_step, self.last_step):
+            start = step * self.batch_size + self.rank * share
+            yield list(range(start, start + share))
+
+
+def build_loader(
+    samples: Dataset, first_step: int, last_step: int, batch_size: int, workers: int | str, process: Process
+) -> DataLoader:
+    """Return a loader of the batches of the steps first_step .. last_step - 1 of this process.
+
+    Args:
+        samples: Maps a sample number to a dict of tensors.
+        first_step: First step to load.
+        last_step: Step before which to end.
+        batch_size: Samples per step of all processes together.
+        workers: Processes that make samples, or "auto".
+        process: This process.
+
+    Raises:
+        ConfigError: The batch cannot be shared equally.
+    """
+    if batch_size % process.world_size:
+        raise ConfigError(
+            f"training.batch_size = {batch_size} cannot be shared by {process.world_size} processes; "
+            "it must be a multiple of their number"
+        )
+    workers = auto_workers(process) if workers == "auto" else workers
+    return DataLoader(
+        samples,
+        batch_sampler=NumberedBatches(first_step, last_step, batch_size, process.rank, process.world_size),
+        num_workers=workers,
+        worker_init_fn=_leave_signals_to_the_trainer if workers else None,
+        pin_memory=process.device.type == "cuda",
+        prefetch_factor=4 if workers else None,
+    )
+
+
+def auto_workers(process: Process) -> int:
+    """Choose the number of workers of one process.
+
+    On a GPU: all cores but one, shared by the processes, at most `MAX_AUTO_WORKERS`. On a CPU the network and
+    the workers share the cores: one worker per four cores, at least one, fills the gaps between the network's
+    parallel parts (see experiments/README.md for the measurement).
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    share = cores // process.world_size
+    if process.device.type == "cuda":
+        return max(1, min(share - 1, MAX_AUTO_WORKERS))
+    return max(1, share // 4)
+
+
+def _leave_signals_to_the_trainer(worker: int) -> None:
+    """Let Ctrl-C, which reaches every process of the terminal, stop the trainer only, which stops us."""
+    del worker
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    torch.set_num_threads(1)

@@ -1,0 +1,70 @@
+"""Which extracted series a run trains on and validates with, and the pixel size they were extracted at."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from spider2d.data.slices import EXTRACT_COMMAND, ManifestRow, open_series, read_manifest
+from spider2d.errors import DatasetError
+
+
+@dataclass(frozen=True)
+class RunData:
+    """The series of a run.
+
+    Attributes:
+        training: Names of the series the samples come from.
+        validation: Names of the series of the 3D validation.
+        pixel_size_mm: Pixel size they were extracted at.
+        slice_hw: Median rows and columns of a validation slice at that pixel size.
+    """
+
+    training: tuple[str, ...]
+    validation: tuple[str, ...]
+    pixel_size_mm: float
+    slice_hw: tuple[int, int]
+
+
+def select_series(slices_dir: Path, max_validation_series: int | None) -> RunData:
+    """Read the manifest of a slices folder and choose the labelled series of both subsets.
+
+    Args:
+        slices_dir: Folder that the extraction wrote.
+        max_validation_series: At most this many validation series, evenly chosen; None for all.
+
+    Raises:
+        DatasetError: There is no extraction, a subset has no labelled series, or pixel sizes differ.
+    """
+    rows = [row for row in read_manifest(slices_dir) if row.labelled_classes]
+    training = [row for row in rows if row.subset == "training"]
+    validation = _thin_out([row for row in rows if row.subset == "validation"], max_validation_series)
+    for subset, chosen in (("training", training), ("validation", validation)):
+        if not chosen:
+            raise DatasetError(
+                f"{slices_dir}: no labelled series in the subset '{subset}'; run {EXTRACT_COMMAND} on a data "
+                "set with masks and with patients in both subsets (two patients at least)"
+            )
+    names = [row.name for row in training + validation]
+    pixel_sizes = {open_series(slices_dir, name).meta.recipe.pixel_size_mm for name in names}
+    if len(pixel_sizes) > 1:
+        raise DatasetError(
+            f"{slices_dir}: series of different pixel sizes ({', '.join(map(str, sorted(pixel_sizes)))} mm); "
+            f"run {EXTRACT_COMMAND} into an empty folder"
+        )
+    return RunData(_names(training), _names(validation), pixel_sizes.pop(), _median_size(validation))
+
+
+def _thin_out(rows: list[ManifestRow], count: int | None) -> list[ManifestRow]:
+    if count is None or count >= len(rows):
+        return rows
+    return [rows[index] for index in np.linspace(0, len(rows) - 1, count).round().astype(int)]
+
+
+def _median_size(rows: list[ManifestRow]) -> tuple[int, int]:
+    heights, widths = zip(*((row.height, row.width) for row in rows), strict=True)
+    return int(np.median(heights)), int(np.median(widths))
+
+
+def _names(rows: list[ManifestRow]) -> tuple[str, ...]:
+    return tuple(row.name for row in rows)

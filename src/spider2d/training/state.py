@@ -1,0 +1,136 @@
+"""Everything that changes while a network is trained: made new, saved, restored."""
+
+import platform
+import random
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+import spider2d
+from spider2d.checkpoint import load_checkpoint, save_checkpoint
+from spider2d.errors import CheckpointError, ConfigError
+from spider2d.models.spec import ModelSpec
+from spider2d.models.unet2d import build_network
+from spider2d.training.ema import build_ema
+from spider2d.training.schedule import build_optimiser
+from spider2d.training.train_config import TrainConfig
+
+
+@dataclass
+class TrainingState:
+    """What a step changes. Random numbers are no part of it: `seed_everything` sets them for every step.
+
+    Attributes:
+        spec: What the network is (never changes).
+        network: The network that the optimiser moves.
+        ema: Moving average of its weights, for validation and inference.
+        optimiser: The optimiser; the learning rate follows from the step.
+        scaler: Scales the loss for fp16; idle for other precisions.
+        step: Number of finished steps.
+        best_score: Best validation score so far, None before the first.
+        seconds: Time trained so far, over all sessions.
+    """
+
+    spec: ModelSpec
+    network: nn.Module
+    ema: nn.Module
+    optimiser: torch.optim.Optimizer
+    scaler: torch.amp.GradScaler
+    step: int = 0
+    best_score: float | None = None
+    seconds: float = 0.0
+
+
+def seed_everything(seed: int, step: int = 0, rank: int = 0) -> None:
+    """Set the random numbers of one step in one process, so that a resumed run draws the same ones."""
+    mixed = int(np.random.SeedSequence([abs(seed), step, rank]).generate_state(1)[0])
+    random.seed(mixed)
+    np.random.seed(mixed)  # noqa: NPY002 - for libraries that draw from the global generator
+    torch.manual_seed(mixed)
+
+
+def new_state(config: TrainConfig, spec: ModelSpec, precision: str, device: torch.device) -> TrainingState:
+    """Build the state before the first step.
+
+    Raises:
+        ConfigError: The network cannot be built, or ``config.init`` holds another network.
+    """
+    seed_everything(config.seed)
+    network = build_network(spec, None if config.init else config.model.encoder_weights)
+    if config.init:
+        _load_initial_weights(network, spec, config.init)
+    network = network.to(device, memory_format=torch.channels_last).train()
+    return TrainingState(
+        spec,
+        network,
+        build_ema(network),
+        build_optimiser(network, config.optimiser),
+        torch.amp.GradScaler(device.type, enabled=precision == "fp16"),
+    )
+
+
+def save_last(path: Path, state: TrainingState, info: dict[str, Any]) -> None:
+    """Write everything needed to go on; the file serves inference too (with the averaged weights)."""
+    training = {
+        "network": state.network.state_dict(),
+        "optimiser": state.optimiser.state_dict(),
+        "scaler": state.scaler.state_dict(),
+        "step": state.step,
+        "best_score": state.best_score,
+        "seconds": state.seconds,
+    }
+    save_checkpoint(path, state.spec, state.ema.state_dict(), info, training)
+
+
+def restore_last(path: Path, state: TrainingState) -> None:
+    """Put the content of ``last.pt`` into a new state of the same configuration.
+
+    Raises:
+        CheckpointError: The file is missing or damaged, holds no training state, or does not fit.
+    """
+    checkpoint = load_checkpoint(path)
+    if checkpoint.training is None:
+        raise CheckpointError(f"{path}: made for inference, it cannot be resumed; last.pt of a run can")
+    if checkpoint.spec != state.spec:
+        raise CheckpointError(f"{path}: another network or pixel size than the configuration's")
+    training = checkpoint.training
+    try:
+        state.ema.load_state_dict(checkpoint.network_state)
+        state.network.load_state_dict(training["network"])
+        state.optimiser.load_state_dict(training["optimiser"])
+        state.scaler.load_state_dict(training["scaler"])
+        state.step, state.best_score = training["step"], training["best_score"]
+        state.seconds = training["seconds"]
+    except (KeyError, RuntimeError, ValueError) as error:
+        raise CheckpointError(f"{path}: the training state is damaged: {error}") from error
+
+
+def describe_run(state: TrainingState, config: TrainConfig) -> dict[str, Any]:
+    """Return the info a checkpoint carries: step, time, configuration, versions."""
+    return {
+        "step": state.step,
+        "best_score": state.best_score,
+        "training_minutes": round(state.seconds / 60, 2),
+        "config": config.model_dump(mode="json"),
+        "versions": {
+            "spider2d": spider2d.__version__,
+            "torch": str(torch.__version__),
+            "python": platform.python_version(),
+        },
+    }
+
+
+def _load_initial_weights(network: nn.Module, spec: ModelSpec, path: Path) -> None:
+    checkpoint = load_checkpoint(path)
+    try:
+        network.load_state_dict(checkpoint.network_state)
+    except RuntimeError as error:
+        raise ConfigError(
+            f"init = {path} holds the network {checkpoint.spec.encoder} with {checkpoint.spec.in_channels} "
+            f"input channels, the configuration asks for {spec.encoder} with {spec.in_channels}; "
+            "set model and data.channel_offsets_mm as in that checkpoint"
+        ) from error

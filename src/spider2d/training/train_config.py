@@ -1,0 +1,116 @@
+"""The configuration of a training run: what ``experiments/*.yaml`` and ``--set`` may hold."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from spider2d.config import ConfigModel
+from spider2d.data.data_config import AugmentConfig, DataConfig
+from spider2d.models.losses import LossConfig
+from spider2d.models.spec import Channels
+
+Count = Annotated[int, Field(ge=1)]
+
+
+class NetworkConfig(ConfigModel):
+    """Which network is trained; see `spider2d.models.spec.ModelSpec`.
+
+    Attributes:
+        architecture: Which builder makes the network.
+        encoder: Name of the encoder in segmentation_models_pytorch.
+        decoder_channels: Channels of the decoder's stages, deepest first.
+        offset_head: Whether the network also learns the offsets to the vertebrae's centres.
+        encoder_weights: Pretrained encoder weights, such as "imagenet" (downloaded once); null = none.
+    """
+
+    architecture: Literal["unet2d"] = "unet2d"
+    encoder: str = "tu-mobilenetv4_conv_small"
+    decoder_channels: tuple[Channels, Channels, Channels, Channels, Channels] = (128, 64, 32, 16, 16)
+    offset_head: bool = True
+    encoder_weights: str | None = None
+
+
+class OptimiserConfig(ConfigModel):
+    """AdamW with linear warm-up and cosine decay.
+
+    Attributes:
+        learning_rate: Peak learning rate.
+        final_fraction: Learning rate at the last step, as a fraction of the peak.
+        warmup_steps: Steps over which the learning rate rises to its peak.
+        weight_decay: Of the weights of convolutions; norms and biases have none.
+        clip_norm: Gradients are scaled down to this norm.
+        ema_decay: Decay per step of the exponential moving average of the weights, which is what is
+            validated and saved; its first steps average over fewer steps.
+    """
+
+    learning_rate: Annotated[float, Field(gt=0)] = 2e-3
+    final_fraction: Annotated[float, Field(ge=0, le=1)] = 0.01
+    warmup_steps: Annotated[int, Field(ge=0)] = 50
+    weight_decay: Annotated[float, Field(ge=0)] = 0.05
+    clip_norm: Annotated[float, Field(gt=0)] = 1.0
+    ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.99
+
+
+class LoopConfig(ConfigModel):
+    """Length and mechanics of the training.
+
+    Attributes:
+        steps: Number of optimiser steps.
+        batch_size: Samples per step, of all processes together.
+        workers: Processes that make samples, per training process; "auto" chooses by the machine.
+        precision: "bf16", "fp16" (GPU only) or "fp32"; "auto" is bf16 where the hardware has it, else fp32.
+        compile: Whether the network goes through torch.compile.
+        log_every: Steps between two lines of figures.
+        save_every: Steps between two writings of last.pt (it is also written at each validation).
+    """
+
+    steps: Count = 2000
+    batch_size: Count = 16
+    workers: Annotated[int, Field(ge=0)] | Literal["auto"] = "auto"
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    compile: bool = False
+    log_every: Count = 20
+    save_every: Count = 500
+
+
+class ValidationConfig(ConfigModel):
+    """3D validation: whole series are predicted, their Dice is taken over the volume.
+
+    Attributes:
+        every_steps: Steps between two validations; the last step is always validated.
+        max_series: At most this many series, evenly chosen over the list of names; null = all.
+        batch_size: Slices per forward pass.
+        overlays: Series of which a picture goes to TensorBoard.
+    """
+
+    every_steps: Count = 500
+    max_series: Count | None = None
+    batch_size: Count = 8
+    overlays: Annotated[int, Field(ge=0)] = 4
+
+
+class TrainConfig(ConfigModel):
+    """A whole training run.
+
+    Attributes:
+        seed: Decides the initial weights and every sample.
+        init: Checkpoint whose weights the training starts from; null = random weights.
+        data: Samples.
+        augment: Augmentation; null = none.
+        model: Network.
+        loss: Loss.
+        optimiser: Optimiser and learning rate.
+        training: Length and mechanics.
+        validation: Validation.
+    """
+
+    seed: int = 0
+    init: Path | None = None
+    data: DataConfig = DataConfig()
+    augment: AugmentConfig | None = AugmentConfig()
+    model: NetworkConfig = NetworkConfig()
+    loss: LossConfig = LossConfig()
+    optimiser: OptimiserConfig = OptimiserConfig()
+    training: LoopConfig = LoopConfig()
+    validation: ValidationConfig = ValidationConfig()

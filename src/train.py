@@ -1,0 +1,67 @@
+"""Train the 2D network on extracted slices; writes best.pt, last.pt, config.yaml, metrics.jsonl and curves.
+
+python src/train.py                                             the phantom configuration
+python src/train.py --config experiments/X.yaml --set optimiser.learning_rate=1e-3
+python src/train.py --resume                                    go on after Ctrl-C, a kill or --max-minutes
+torchrun --nproc-per-node 4 src/train.py --config ...           on four GPUs
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from spider2d import cli
+from spider2d.config import load_config
+from spider2d.training.distributed import join_processes
+from spider2d.training.fit import FitResult, fit
+from spider2d.training.interrupt import stop_requests
+from spider2d.training.run_folder import BEST_NAME, LAST_NAME
+from spider2d.training.train_config import TrainConfig
+
+DEFAULT_CONFIG = cli.PROJECT_ROOT / "experiments" / "phantom_2d.yaml"
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = cli.make_parser(__doc__)
+    parser.add_argument("--config", type=Path, default=DEFAULT_CONFIG, help="YAML file of the experiment")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="change one value of the configuration, e.g. data.slices=DIR; may be repeated",
+    )
+    parser.add_argument("--output", type=Path, help="folder of the run (default: runs/<config name>)")
+    parser.add_argument("--resume", action="store_true", help="go on from the run's last.pt")
+    parser.add_argument("--overwrite", action="store_true", help="replace the run that is in the folder")
+    parser.add_argument("--max-minutes", type=float, help="stop cleanly, resumable, after this time")
+    return parser.parse_args(argv)
+
+
+def main(args: argparse.Namespace) -> int:
+    """Train, then say what was written and what to run next."""
+    config = load_config(TrainConfig, args.config, args.set)
+    folder = args.output or Path("runs") / args.config.stem
+    with join_processes() as process, stop_requests(args.max_minutes) as stop:
+        result = fit(config, folder, process, stop, args.resume, args.overwrite)
+    if process.is_main:
+        print(describe(result, folder))
+    return cli.EXIT_INTERRUPTED if result.stopped_by not in (None, "time") else cli.EXIT_OK
+
+
+def describe(result: FitResult, folder: Path) -> str:
+    """Return what a call of the training wrote, and the next commands."""
+    lines = [f"{result.step} of {result.total_steps} steps done"]
+    if result.stopped_by:
+        lines[0] += f", stopped by {result.stopped_by}; the same command with --resume goes on"
+    lines.append(f"wrote {folder / LAST_NAME} (to resume)")
+    if result.best_score is not None:
+        lines.append(f"wrote {folder / BEST_NAME} (best 3D Dice {result.best_score:.4f}, for inference)")
+        lines.append(f"next: python src/infer_volume.py INPUT --checkpoint {folder / BEST_NAME}")
+    lines.append(f"      tensorboard --logdir {folder.parent}")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(cli.run(main, parse_args()))
