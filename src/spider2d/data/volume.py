@@ -24,6 +24,7 @@ __all__ = [
     "Volume",
     "from_canonical",
     "grid_differences",
+    "labels_of",
     "list_volumes",
     "read_geometry",
     "read_mask",
@@ -91,23 +92,30 @@ def read_volume(path: Path | str, rows_2d: Rows2d | None = None) -> Volume:
 def read_mask(path: Path | str, rows_2d: Rows2d | None = None) -> Volume:
     """Read a label volume; like ``read_volume``, with an integer array.
 
-    Floating-point files whose values are all whole numbers are converted (to int32) without loss.
+    Floating-point files whose values are all whole numbers are converted without loss.
 
     Raises:
         VolumeError: As ``read_volume``, and for values that are not whole numbers.
     """
-    volume = read_volume(path, rows_2d)
+    return labels_of(read_volume(path, rows_2d), str(path))
+
+
+def labels_of(volume: Volume, source: str) -> Volume:
+    """Return a volume with integer values: itself, or floating-point whole numbers converted to int32.
+
+    Raises:
+        VolumeError: Values that are not whole numbers; ``source`` is what the message calls the volume.
+    """
     if np.issubdtype(volume.array_zyx.dtype, np.integer):
         return volume
-    labels = volume.array_zyx.astype(np.int32)
-    fractional = labels != volume.array_zyx
+    fractional = (volume.array_zyx != np.rint(volume.array_zyx)) | (np.abs(volume.array_zyx) > 2**31 - 1)
     if fractional.any():
         example = volume.array_zyx[fractional][0]
         raise VolumeError(
-            f"{path}: a mask must hold whole numbers, found {example:g} ({fractional.sum()} such voxels). "
+            f"{source}: a mask must hold whole numbers, found {example:g} ({fractional.sum()} such voxels). "
             "Resample masks with nearest-neighbour interpolation and save them as integers."
         )
-    return Volume(labels, volume.geometry)
+    return Volume(volume.array_zyx.astype(np.int32), volume.geometry)
 
 
 def read_geometry(path: Path | str, rows_2d: Rows2d | None = None) -> Geometry:

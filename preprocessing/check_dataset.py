@@ -1,0 +1,51 @@
+"""Check a data set in SPIDER's form: unreadable files, grids, labels, missing partners.
+
+Prints what was found and writes one line per finding to a CSV file. The exit code is 1 when there are errors.
+"""
+
+import argparse
+import os
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+from spider2d import cli
+from spider2d.data.integrity import ERROR, Finding, check_dataset, write_findings
+from spider2d.data.spider_files import read_dataset
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = cli.make_parser(__doc__)
+    parser.add_argument("--dataset", type=Path, default=Path("data/phantom"), help="folder to check")
+    parser.add_argument("--output", type=Path, default=Path("data/integrity.csv"), help="CSV file to write")
+    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="number of processes")
+    return parser.parse_args(argv)
+
+
+def main(args: argparse.Namespace) -> int:
+    """Check the data set, print a summary and write the findings."""
+    dataset = read_dataset(args.dataset)
+    findings = check_dataset(dataset, args.workers)
+    write_findings(args.output, findings)
+    print_summary(findings)
+    n_errors = sum(finding.severity == ERROR for finding in findings)
+    n_warnings = len(findings) - n_errors
+    print(
+        f"{len(dataset.series)} series checked: {n_errors} errors, {n_warnings} warnings; wrote {args.output}"
+    )
+    print(f"next: python preprocessing/extract_slices.py --dataset {args.dataset}")
+    return cli.EXIT_FAILED if n_errors else cli.EXIT_OK
+
+
+def print_summary(findings: list[Finding]) -> None:
+    """Print every kind of finding once, with its number and its first example."""
+    by_kind: dict[tuple[str, str], list[Finding]] = defaultdict(list)
+    for finding in findings:
+        by_kind[finding.severity, finding.kind].append(finding)
+    for (severity, kind), alike in sorted(by_kind.items()):
+        print(f"{severity}: {kind} ({len(alike)}), for example {alike[0].series}: {alike[0].message}")
+
+
+if __name__ == "__main__":
+    sys.exit(cli.run(main, parse_args()))
