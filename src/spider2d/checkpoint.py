@@ -4,9 +4,11 @@ The file is a torch archive of plain values and tensors only, read with ``weight
 never executes code from the file.
 """
 
+import contextlib
 import os
 import pickle
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,9 @@ from spider2d.models.spec import ModelSpec
 from spider2d.models.unet2d import build_network
 
 FORMAT_NAME, FORMAT_VERSION = "spider2d-checkpoint", 1
+
+# What zipfile and torch.load raise on damaged files besides their own exceptions.
+_DAMAGE = (RuntimeError, EOFError, ValueError, KeyError, OSError, NotImplementedError)
 
 
 @dataclass(frozen=True)
@@ -75,7 +80,8 @@ def save_checkpoint(
             os.fsync(file.fileno())
         temporary.replace(path)
     except (OSError, RuntimeError) as error:  # torch reports a full disk as RuntimeError
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
         raise CheckpointError(f"{path}: the checkpoint cannot be written: {error}") from error
 
 
@@ -134,7 +140,11 @@ def _read(path: Path) -> object:
             f"{path}: truncated, or not a checkpoint ({path.stat().st_size} bytes); copy or train it again"
         )
     try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()  # torch itself does not look at the checksums
+        if damaged is not None:
+            raise CheckpointError(f"{path}: damaged ({damaged}); copy the file again, or train again")
         return torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
+    except (zipfile.BadZipFile, zlib.error, pickle.UnpicklingError, *_DAMAGE) as error:
         first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise CheckpointError(f"{path}: damaged, or not a checkpoint of spider2d: {first_line}") from error

@@ -228,7 +228,8 @@ def _announce(run: Run, state: TrainingState) -> None:
     height, width = cost.slice_hw
     print(
         f"{state.spec.encoder} U-Net: {cost.parameters / 1e6:.2f} M parameters, "
-        f"{cost.gmac_per_slice:.2f} GMAC per slice of {height} x {width} pixels of {state.spec.pixel_size_mm} mm\n"
+        f"{cost.gmac_per_slice:.2f} GMAC per slice of {height} x {width} pixels "
+        f"of {state.spec.pixel_size_mm} mm\n"
         f"{len(run.data.training)} training and {len(run.data.validation)} validation series; "
         f"{run.process.world_size} process(es) on {run.process.device.type}, {run.precision}",
         flush=True,

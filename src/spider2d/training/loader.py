@@ -5,9 +5,9 @@ import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import torch
 from torch.utils.data import DataLoader, Dataset
 
+from spider2d.data.slice_dataset import start_loader_worker
 from spider2d.errors import ConfigError
 from spider2d.training.distributed import Process
 
@@ -64,7 +64,7 @@ def build_loader(
         samples,
         batch_sampler=NumberedBatches(first_step, last_step, batch_size, process.rank, process.world_size),
         num_workers=workers,
-        worker_init_fn=_leave_signals_to_the_trainer if workers else None,
+        worker_init_fn=_start_worker,
         pin_memory=process.device.type == "cuda",
         prefetch_factor=4 if workers else None,
     )
@@ -84,8 +84,7 @@ def auto_workers(process: Process) -> int:
     return max(1, share // 4)
 
 
-def _leave_signals_to_the_trainer(worker: int) -> None:
-    """Let Ctrl-C, which reaches every process of the terminal, stop the trainer only, which stops us."""
-    del worker
+def _start_worker(worker: int) -> None:
+    """Keep a worker to one core, and let Ctrl-C, which reaches it too, stop the trainer (which stops it)."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    torch.set_num_threads(1)
+    start_loader_worker(worker)
