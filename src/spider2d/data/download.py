@@ -4,6 +4,7 @@ import hashlib
 import http.client
 import json
 import shutil
+import time
 import urllib.error
 import urllib.request
 import zipfile
@@ -20,6 +21,7 @@ RECORD_URL = "https://zenodo.org/api/records/10159290"
 TIMEOUT_S = 60
 MAX_ATTEMPTS = 5
 """How often a transfer that broke off is taken up again."""
+RETRY_WAIT_S = 3.0
 _CHUNK_BYTES = 1 << 20
 
 
@@ -47,7 +49,7 @@ def list_record(record_url: str = RECORD_URL) -> list[RemoteFile]:
         raise _unreachable(record_url, error) from error
     except (ValueError, KeyError, TypeError) as error:
         raise DatasetError(
-            f"{record_url}: the answer is not a Zenodo record with MD5 checksums ({error!r}). Check the address."
+            f"{record_url}: no Zenodo record with MD5 checksums ({error!r}). Check the address."
         ) from error
 
 
@@ -77,6 +79,7 @@ def download_file(remote: RemoteFile, folder: Path) -> Path:
         except (OSError, http.client.HTTPException) as error:
             if attempt == MAX_ATTEMPTS or isinstance(error, urllib.error.HTTPError):
                 raise _unreachable(remote.url, error) from error
+            time.sleep(RETRY_WAIT_S)
         if part.is_file() and part.stat().st_size >= remote.size:
             break
     _check_arrived(remote, part)
@@ -124,8 +127,8 @@ def md5_of(path: Path) -> str:
 def _unreachable(url: str, error: Exception) -> DatasetError:
     reason = getattr(error, "reason", None) or str(error) or type(error).__name__
     return DatasetError(
-        f"{urlsplit(url).netloc}: no answer for {url} ({reason}). Check the connection and run the same command "
-        "again; what has arrived is kept."
+        f"{urlsplit(url).netloc}: no answer for {url} ({reason}). Check the connection and run "
+        "the same command again; what has arrived is kept."
     )
 
 
@@ -140,18 +143,22 @@ def unpack(archive: Path, folder: Path) -> int:
     """
     try:
         with zipfile.ZipFile(archive) as packed:
-            members = [member for member in packed.infolist() if not member.is_dir()]
+            members = [member for member in packed.infolist() if _is_wanted(member)]
             for member in tqdm(members, desc=f"unpacking {archive.name}"):
                 _unpack_member(packed, member, folder)
     except zipfile.BadZipFile as error:
-        raise DatasetError(
-            f"{archive}: damaged zip file ({error}). Delete it and download it again."
-        ) from error
+        raise DatasetError(f"{archive}: damaged zip file ({error}). Delete it and run again.") from error
     return len(members)
 
 
+def _is_wanted(member: zipfile.ZipInfo) -> bool:
+    return not member.is_dir() and not member.filename.startswith("__MACOSX/")
+
+
 def _unpack_member(packed: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path) -> None:
-    target = folder / member.filename
+    # images.zip holds a folder images/; should its files ever lie bare in it, they get that folder.
+    bare = "/" not in member.filename
+    target = (folder / Path(packed.filename).stem if bare else folder) / member.filename
     if not target.resolve().is_relative_to(folder.resolve()):
         raise DatasetError(f"{packed.filename}: refuses to unpack {member.filename!r} outside {folder}.")
     if target.is_file() and target.stat().st_size == member.file_size:
@@ -172,10 +179,10 @@ def download_dataset(
         folder: Where the data set goes; made if missing.
         record_url: The record in Zenodo's API.
         only: Names of the files to fetch; empty for all.
-        keep_archives: Keep zip files after unpacking. Without, a later run fetches them again.
+        keep_archives: Keep zip files after unpacking.
 
     Returns:
-        The files that were fetched.
+        The files that are now there. Archives unpacked by an earlier run are not fetched again.
 
     Raises:
         DatasetError: A name the record does not have, too little disk space, or as the steps raise.
@@ -186,19 +193,30 @@ def download_dataset(
     if unknown:
         raise DatasetError(f"no file {', '.join(unknown)} in the record. Choose from: {', '.join(names)}.")
     wanted = [remote for remote in record if not only or remote.name in only]
+    missing = [remote for remote in wanted if not _is_unpacked(remote, folder)]
     folder.mkdir(parents=True, exist_ok=True)
-    _check_space(wanted, folder)
-    for remote in wanted:
+    _check_space(missing, folder)
+    for remote in missing:
         file = download_file(remote, folder)
         if file.suffix == ".zip":
             unpack(file, folder)
+            _unpacked_mark(remote, folder).write_text(remote.checksum)
             if not keep_archives:
                 file.unlink()
     return wanted
 
 
+def _unpacked_mark(remote: RemoteFile, folder: Path) -> Path:
+    return folder / f".{remote.name}.unpacked"
+
+
+def _is_unpacked(remote: RemoteFile, folder: Path) -> bool:
+    mark = _unpacked_mark(remote, folder)
+    return mark.is_file() and mark.read_text() == remote.checksum
+
+
 def _check_space(wanted: list[RemoteFile], folder: Path) -> None:
-    """Refuse to start when the archives and their contents cannot both fit (images hardly compress further)."""
+    """Refuse to start when archives and contents cannot both fit (images hardly compress further)."""
     present = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
     needed = sum(remote.size * (2 if remote.name.endswith(".zip") else 1) for remote in wanted) - present
     free = shutil.disk_usage(folder).free
