@@ -80,16 +80,18 @@ def count_overlap(reference: np.ndarray, prediction: np.ndarray) -> Overlap:
     """Count the shared voxels of all pairs of instances.
 
     Args:
-        reference: Integer label array of any dimensionality; values <= 0 are background.
+        reference: Integer label array of any dimensionality; 0 is background.
         prediction: Integer label array of the same shape.
 
     Returns:
         The table; with no foreground at all it has one row and one column and empty arrays.
 
     Raises:
-        ScoreError: A label above ``MAX_LABEL``.
-        ValueError: Shapes that differ.
+        ScoreError: A label below 0 or above ``MAX_LABEL``.
+        ValueError: Shapes that differ, or arrays that are not integer.
     """
+    for side, labels in (("reference", reference), ("prediction", prediction)):
+        _check_labels(labels, side)
     if reference.shape != prediction.shape:
         raise ValueError(f"shapes differ: {reference.shape} and {prediction.shape}")
     box = _bounding_box((reference > 0) | (prediction > 0))
@@ -109,6 +111,18 @@ def count_overlap(reference: np.ndarray, prediction: np.ndarray) -> Overlap:
     )
 
 
+def _check_labels(labels: np.ndarray, side: str) -> None:
+    """Refuse what cannot be a label map: ITK would silently wrap 201 to -55 in a signed 8-bit mask."""
+    if not np.issubdtype(labels.dtype, np.integer):
+        raise ValueError(f"labels must be integer, got {labels.dtype}")
+    lowest, highest = labels.min(initial=0), labels.max(initial=0)
+    if lowest < 0 or highest > MAX_LABEL:
+        raise ScoreError(
+            f"the {side} holds the label value {lowest if lowest < 0 else highest}; SPIDER masks hold 0-25, "
+            "100-125 and 201-225. Give a label file (no image), saved with a pixel type that can hold 225."
+        )
+
+
 def _bounding_box(foreground: np.ndarray) -> Box:
     """Return the box around all True voxels; an empty box where there are none."""
     box = []
@@ -122,18 +136,13 @@ def _bounding_box(foreground: np.ndarray) -> Box:
 def _number_instances(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the label values > 0, ascending, and the array of instance numbers (0 = background)."""
     values = np.unique(labels[labels > 0]).astype(np.int64)
-    if values.size and values[-1] > MAX_LABEL:
-        raise ScoreError(
-            f"label value {values[-1]}; SPIDER masks hold 1-25, 100-125 and 201-225. "
-            "Give label files, not images or probabilities."
-        )
     number_of_label = np.zeros(values[-1] + 1 if values.size else 1, dtype=np.uint16)
     number_of_label[values] = np.arange(1, len(values) + 1)
-    return values, number_of_label[np.maximum(labels, 0)]
+    return values, number_of_label[labels]
 
 
 def match_largest_overlap(overlap: Overlap) -> list[int | None]:
-    """Match each reference instance to the prediction it shares most voxels with, as the official program does.
+    """Match each reference instance to the prediction it shares most voxels with (the official rule).
 
     Not one-to-one, and regardless of the class. Equal overlaps go to the lower label.
 

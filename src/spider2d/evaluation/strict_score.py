@@ -66,6 +66,31 @@ class InstanceScore:
 
 
 INSTANCE_METRICS = tuple(field.name for field in fields(InstanceScore))[4:]
+CASE_METRICS = (
+    "dice",
+    "surface_dice_1mm",
+    "asd_mm",
+    "hd95_mm",
+    "volume_difference_ml",
+    "volume_difference_percent",
+    "absolute_volume_difference_percent",
+    "reference_count",
+    "prediction_count",
+    "detected_count",
+    "extra_count",
+    "detection_rate",
+    "precision",
+    "f1",
+    "panoptic_quality",
+    "semantic_dice",
+)
+STRICT_NAMES = tuple(
+    f"{structure}_{metric}"
+    for structure in (*STRUCTURES, OVERALL)
+    for metric in CASE_METRICS
+    if (structure, metric) != (OVERALL, "semantic_dice")
+)
+"""The names of the values of a case, see ``strict_score``."""
 
 
 def score_instances(overlap: Overlap, spacing_zyx_mm: tuple[float, ...]) -> tuple[InstanceScore, ...]:

@@ -114,7 +114,7 @@ def _near_distances(target: np.ndarray, source: np.ndarray, spacing_mm: tuple[fl
 
 @lru_cache(maxsize=64)
 def _neighbours(spacing_mm: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the offsets (K, ndim) closer than any voxel beyond the reach, nearest first, and their distances."""
+    """Return the offsets (K, ndim) closer than any voxel beyond the reach, nearest first, and their mm."""
     offsets = np.stack(np.meshgrid(*[np.arange(-_REACH, _REACH + 1)] * len(spacing_mm)), axis=-1)
     offsets = offsets.reshape(-1, len(spacing_mm))
     distances_mm = np.sqrt(((offsets * spacing_mm) ** 2).sum(axis=1))
