@@ -2,9 +2,12 @@
 
 import gzip
 import math
+import os
 import re
 import zlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import SimpleITK as sitk
@@ -14,9 +17,8 @@ from spider2d.errors import VolumeError
 
 READABLE_SUFFIXES = (".mha", ".mhd", ".nii.gz", ".nii", ".nrrd")
 
-_META_HEADER_BYTES = 65536
-_ZLIB_FIRST_BYTE = b"\x78"
-_CHECKSUM_BYTES = 4
+_HEADER_BYTES = 65536
+_ZLIB_FIRST_BYTE = 0x78
 _CHUNK_BYTES = 1 << 20
 
 
@@ -65,8 +67,8 @@ def read_pixels(reader: sitk.ImageFileReader) -> sitk.Image:
         if suffix_of(path) in (".nii", ".nii.gz"):
             _check_nifti_complete(path, reader)
         image = reader.Execute()
-        if suffix_of(path) == ".mha":
-            _check_mha_checksum(path, image)
+        if suffix_of(path) in (".mha", ".nrrd"):
+            _check_checksum(path, image)
     except (RuntimeError, EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise _unreadable(path, error) from error
     return image
@@ -131,26 +133,45 @@ def _unpacked_bytes(path: Path) -> int:
         return sum(len(chunk) for chunk in iter(lambda: file.read(_CHUNK_BYTES), b""))
 
 
-def _check_mha_checksum(path: Path, image: sitk.Image) -> None:
-    """Compare the voxels with the Adler-32 checksum that ends a zlib stream (RFC 1950).
+class _Checksum(NamedTuple):
+    """What a compressed file says about its unpacked voxels."""
 
-    ITK prints "Uncompress failed" for a damaged stream, but returns the image as if it had been read.
-    """
+    function: Callable[[bytes], int]
+    value: int
+    big_endian: bool
+
+
+def _check_checksum(path: Path, image: sitk.Image) -> None:
+    """Compare the voxels with the checksum in the file; ITK returns damaged data as if they had been read."""
+    stored = {".mha": _mha_checksum, ".nrrd": _nrrd_checksum}[suffix_of(path)](path)
+    if stored is None:
+        return
+    voxels = sitk.GetArrayViewFromImage(image)
+    if stored.function(voxels.byteswap() if stored.big_endian else voxels) != stored.value:
+        raise EOFError("the checksum of the compressed data does not match")
+
+
+def _mha_checksum(path: Path) -> _Checksum | None:
+    """Return the Adler-32 checksum that ends a zlib stream (RFC 1950), None for another kind of data."""
     with path.open("rb") as file:
-        header = file.read(_META_HEADER_BYTES)
+        header = file.read(_HEADER_BYTES)
         stream_size = re.search(rb"^CompressedDataSize *= *(\d+)", header, re.MULTILINE)
         data_tag = re.search(rb"^ElementDataFile *= *LOCAL\s*?\n", header, re.MULTILINE)
-        if stream_size is None or data_tag is None:
-            return
-        file.seek(data_tag.end())
-        if file.read(1) != _ZLIB_FIRST_BYTE:  # a gzip stream, which MetaIO reads too
-            return
-        file.seek(data_tag.end() + int(stream_size[1]) - _CHECKSUM_BYTES)
-        stored = int.from_bytes(file.read(_CHECKSUM_BYTES), "big")
-    voxels = sitk.GetArrayViewFromImage(image)
-    big_endian = re.search(rb"^(Binary|Element)(DataByteOrder|ByteOrder)MSB *= *True", header, re.MULTILINE)
-    if zlib.adler32(voxels.byteswap() if big_endian else voxels) != stored:
-        raise EOFError("the checksum of the compressed data does not match")
+        if stream_size is None or data_tag is None or header[data_tag.end()] != _ZLIB_FIRST_BYTE:
+            return None
+        file.seek(data_tag.end() + int(stream_size[1]) - 4)
+        big_endian = re.search(rb"ByteOrderMSB *= *True", header) is not None
+        return _Checksum(zlib.adler32, int.from_bytes(file.read(4), "big"), big_endian)
+
+
+def _nrrd_checksum(path: Path) -> _Checksum | None:
+    """Return the CRC-32 checksum near the end of a gzip stream (RFC 1952), None for another kind of data."""
+    with path.open("rb") as file:
+        header, _, _ = file.read(_HEADER_BYTES).partition(b"\n\n")
+        if b"encoding: gzip" not in header or b"data file:" in header:
+            return None
+        file.seek(-8, os.SEEK_END)
+        return _Checksum(zlib.crc32, int.from_bytes(file.read(4), "little"), b"endian: big" in header)
 
 
 def _unreadable(path: Path, error: Exception) -> VolumeError:
