@@ -15,7 +15,10 @@ from spider2d.labels import CANAL_LABEL, CLASS_NAMES, class_of_label
 
 PARASAGITTAL_MM = 15.0
 """Distance of the outer pictures from the middle one: about where pedicles and facet joints are."""
-_PANEL_HEIGHT_INCH, _LEGEND_INCH, _DPI = 5.0, 1.6, 100
+DISPLAY_GAMMA = 0.6
+"""Below 1: brightens the spine, which lies between the bright fat near the coil and the dark abdomen."""
+MAX_REMARKS = 4
+_PANEL_HEIGHT_INCH, _LEGEND_INCH, _LINE_INCH, _DPI = 5.0, 1.6, 0.16, 100
 
 
 def draw_preview(
@@ -37,24 +40,27 @@ def draw_preview(
     Returns:
         The PNG file's content.
     """
+    lines = [title, *remarks[:MAX_REMARKS]]
+    if len(remarks) > MAX_REMARKS:
+        lines.append(f"and {len(remarks) - MAX_REMARKS} more warnings")
     window = fit_window(image_sra)
     indices = choose_slices(labels_sra, spacing_sra_mm[0])
     _, row_mm, column_mm = spacing_sra_mm
     width_inch = _PANEL_HEIGHT_INCH * image_sra.shape[2] * column_mm / (image_sra.shape[1] * row_mm)
     figure = Figure(
-        figsize=(2 * width_inch + _LEGEND_INCH, _PANEL_HEIGHT_INCH * len(indices) + 0.3 * (1 + len(remarks))),
+        figsize=(2 * width_inch + _LEGEND_INCH, _PANEL_HEIGHT_INCH * len(indices) + _LINE_INCH * len(lines)),
         dpi=_DPI,
         layout="constrained",
     )
-    figure.suptitle("\n".join([title, *remarks]), fontsize=9)
+    figure.suptitle("\n".join(lines), fontsize=9)
     axes = figure.subplots(len(indices), 2, squeeze=False)
     for (left, right), index in zip(axes, indices, strict=True):
-        grey_hw = apply_window(image_sra[index], window)
+        grey_hw = apply_window(image_sra[index], window) ** DISPLAY_GAMMA
         plain = overlay_rgb(grey_hw, np.zeros(grey_hw.shape, np.uint8))
         left.imshow(plain, aspect=row_mm / column_mm)
         right.imshow(overlay_rgb(grey_hw, labels_sra[index]), aspect=row_mm / column_mm)
         _write_numbers(right, labels_sra[index])
-        left.set_title(f"slice {index + 1} of {len(image_sra)}", fontsize=8)
+        left.set_title(f"slice {index + 1} of {len(image_sra)}, counted from the left", fontsize=8)
     for panel in axes.flat:
         panel.set_axis_off()
     _add_legend(figure, labels_sra)
