@@ -1,7 +1,7 @@
 """The posterior arch as capsules: pedicles, joint processes, laminae, transverse and spinous processes.
 
-Neighbouring joint processes are built towards a common joint position from both sides, so that facet joints
-touch in every pose.
+Neighbouring joint processes are built towards one joint position from both sides, so that facet joints touch
+in every pose.
 """
 
 import numpy as np
@@ -11,81 +11,92 @@ from spider2d.data.phantom.shapes import Body, Capsule, Frame
 Joints = tuple[np.ndarray, np.ndarray]
 
 
-def joint_positions(frames: list[Frame], bodies: list[Body], rng: np.random.Generator) -> list[Joints]:
-    """Return the (left, right) facet-joint position at every disc, and one above the last vertebra."""
+def joint_positions(rng: np.random.Generator, frames: list[Frame], bodies: list[Body]) -> list[Joints]:
+    """Return the (left, right) facet-joint positions at every disc, and above the last vertebra."""
     joints = []
-    for lower, upper, body in zip(frames[:-1], frames[1:], bodies[1:], strict=True):
-        thoracic = body.half_width < 20.5
-        lateral = 12.0 if thoracic else 16.0 * body.half_width / 23
-        middle = (
-            lower.world((0, -bodies[0].half_height, 0)) * 0.5 + upper.world((0, body.half_height, 0)) * 0.5
-        )
-        axes = upper.axes
-        behind = body.half_depth + 11.5 + rng.normal(0, 0.7)
-        joints.append(
-            tuple(middle + axes @ np.array([side * lateral, rng.normal(0, 0.8), behind]) for side in (-1, 1))
-        )
-    top, body = frames[-1], bodies[-1]
-    joints.append(
-        tuple(top.world((s * 12.0, -body.half_height - 3, body.half_depth + 11.5)) for s in (-1, 1))
-    )
+    for lower, lower_body, upper, body in zip(frames[:-1], bodies[:-1], frames[1:], bodies[1:], strict=True):
+        top = lower.centre - lower.axes[:, 1] * lower_body.half_height
+        middle = (top + upper.centre + upper.axes[:, 1] * body.half_height) / 2
+        joints.append(_joint_pair(rng, Frame(middle, upper.axes), body))
+    top_edge = frames[-1].world((0, -bodies[-1].half_height - 3, 0))
+    joints.append(_joint_pair(rng, Frame(top_edge, frames[-1].axes), bodies[-1]))
     return joints
 
 
+def _joint_pair(rng: np.random.Generator, disc: Frame, body: Body) -> Joints:
+    lateral = 0.69 * body.half_width
+    behind = body.half_depth + 12.0 + rng.normal(0, 0.7)
+    return tuple(disc.world((side * lateral, rng.normal(0, 0.8), behind)) for side in (-1, 1))
+
+
 def vertebra_arch(
-    rng: np.random.Generator, frame: Frame, body: Body, below: Joints, above: Joints, thoracic: bool
+    rng: np.random.Generator, frame: Frame, body: Body, joints: list[Joints], thoracic: bool
 ) -> tuple[Capsule, ...]:
-    """Return the arch of one vertebra; ``below`` and ``above`` are its facet-joint positions."""
-    height, depth = body.half_height, body.half_depth
-    side_mm = body.half_width * (0.57 if not thoracic else 0.60)
-    spinous_mm, drop_mm = rng.uniform(20, 27), rng.uniform(2, 7)
-    if thoracic:
-        spinous_mm, drop_mm = rng.uniform(16, 22), rng.uniform(14, 20)
+    """Return the arch of one vertebra.
 
-    def part(start: tuple, end: tuple, radii: tuple) -> Capsule:
-        return Capsule(frame.world(start), frame.world(end), radii, frame.axes)
+    Args:
+        rng: Source of ordinary variation.
+        frame: Pose of the vertebra.
+        body: Shape of its body.
+        joints: Facet-joint positions below and above.
+        thoracic: Whether transverse and spinous processes have their thoracic form.
+    """
+    side_mm, height, depth = 0.57 * body.half_width, body.half_height, body.half_depth
+    top, end = -0.38 * height, 0.62 * height
+    lamina_mm = depth + rng.uniform(19.5, 21.5)
+    transverse_mm = rng.uniform(9, 13) if thoracic else rng.uniform(16, 23)
+    transverse_back = 13.0 if thoracic else rng.uniform(3, 6)
+
+    def part(start: tuple, stop: tuple, radii: tuple[float, float, float]) -> Capsule:
+        return Capsule(frame.world(start), frame.world(stop), radii, frame.axes)
 
     parts = []
-    pillar_top, pillar_end = -0.35 * height, 0.65 * height
-    for side, joint_below, joint_above in zip((-1, 1), below, above, strict=True):
-        root = (side * side_mm, pillar_top, depth * 0.5)
-        pillar = (side * (side_mm + 1.0), pillar_top, depth + 9)
-        isthmus = (side * (side_mm - 0.5), pillar_end, depth + 13.5)
-        parts.append(part(root, pillar, (4.4, 6.5, 4.0)))
+    for side, below, above in zip((-1, 1), *joints, strict=True):
+        pillar = (side * (side_mm + 1.0), top, depth + 8.5)
+        isthmus = (side * (side_mm - 0.5), end, depth + 13.5)
+        parts.append(part((side * side_mm, top, depth * 0.5), pillar, (4.4, 6.3, 4.0)))
         parts.append(part(pillar, isthmus, (4.6, 4.5, 3.8)))
-        tip = joint_above + frame.axes @ np.array([side * 1.0, -5.0, -2.6])
-        parts.append(Capsule(frame.world(pillar), tip, (4.6, 4.5, 3.6), frame.axes))
-        tip = joint_below + frame.axes @ np.array([-side * 0.5, 4.0, 2.2])
-        parts.append(Capsule(frame.world(isthmus), tip, (4.6, 4.5, 3.6), frame.axes))
-        parts.append(part(isthmus, (side * 1.5, pillar_end, depth + 21), (3.4, 7.5, 3.2)))
-        reach, back = (side_mm + rng.uniform(16, 23), 4.0) if not thoracic else (side_mm + 13, 13.0)
-        parts.append(part(pillar, (side * reach, pillar_top - 1.5, depth + 8 + back), (3.4, 4.2, 3.0)))
-    base = (0, pillar_end, depth + 21)
-    tip = (0, pillar_end + drop_mm, depth + 21 + spinous_mm)
-    parts.append(part(base, tip, (3.1, 7.5 if not thoracic else 5.0, 5.0)))
-    return tuple(parts)
+        superior_tip = above + frame.axes @ (side * 1.0, -3.5, -2.6)
+        parts.append(Capsule(frame.world(pillar), superior_tip, (4.6, 4.5, 3.7), frame.axes))
+        inferior_tip = below + frame.axes @ (-side * 0.8, 4.0, 2.2)
+        parts.append(Capsule(frame.world(isthmus), inferior_tip, (4.6, 4.5, 3.7), frame.axes))
+        parts.append(part(isthmus, (side * 1.5, end, lamina_mm), (3.4, 7.8, 3.0)))
+        tip = (side * (side_mm + transverse_mm), top - rng.uniform(-2, 3), depth + 8.5 + transverse_back)
+        parts.append(part(pillar, tip, (3.4, 4.4, 2.8)))
+    return (*parts, *spinous_process(rng, frame, lamina_mm, end, thoracic))
 
 
-def sacral_parts(segments: list[tuple[Frame, Body]], joints: Joints) -> tuple[Capsule, ...]:
-    """Return wings, crest and upper joint processes of the sacrum."""
-    parts = []
-    (s1, body), (s2, _), (s3, body3) = segments[:3]
-    for side, joint in zip((-1, 1), joints, strict=True):
-        wing_start = s1.world((side * 20, 2, 3))
-        parts.append(Capsule(wing_start, s1.world((side * 42, 6, 12)), (10.0, 12.0, 12.0), s1.axes))
-        parts.append(
-            Capsule(s1.world((side * 34, 10, 8)), s2.world((side * 28, 8, 8)), (12.0, 10.0, 9.0), s2.axes)
-        )
-        tip = joint + s1.axes @ np.array([side * 1.0, 3.0, -2.6])
-        parts.append(Capsule(s1.world((side * 17, -6, body.half_depth + 2)), tip, (5.0, 5.0, 4.0), s1.axes))
-        parts.append(
-            Capsule(s1.world((side * 16, 0, 12)), s1.world((side * 16, 4, 24)), (5.0, 8.0, 4.0), s1.axes)
-        )
-    crest = [
-        s1.world((0, 4, body.half_depth + 21)),
-        s2.world((0, 0, 29)),
-        s3.world((0, 4, body3.half_depth + 8)),
-    ]
-    for start, end in zip(crest[:-1], crest[1:], strict=True):
-        parts.append(Capsule(start, end, (16.0, 3.0, 2.6), s2.axes))
-    return tuple(parts)
+def spinous_process(
+    rng: np.random.Generator, frame: Frame, base_mm: float, level_mm: float, thoracic: bool
+) -> tuple[Capsule, ...]:
+    """Return the spinous process: a tall plate in the lumbar, a sloping rod in the thoracic spine."""
+    if thoracic:
+        stop = (rng.normal(0, 0.5), level_mm + rng.uniform(12, 19), base_mm + rng.uniform(15, 21))
+        return (Capsule(frame.world((0, level_mm, base_mm)), frame.world(stop), (3.1, 5.5, 4.5), frame.axes),)
+    length, half_height = rng.uniform(18, 25), rng.uniform(8.0, 10.5)
+    drop, lateral = rng.uniform(0, 4), rng.normal(0, 0.7)
+    start = frame.world((0, level_mm + 1, base_mm + 2))
+    stop = frame.world((lateral, level_mm + 1 + drop, base_mm + length))
+    return (Capsule(start, stop, (3.1, half_height, 5.0), frame.axes, power=3.5),)
+
+
+def osteophytes(bridging: list[int], k: int, frames: list[Frame], bodies: list[Body]) -> tuple[Capsule, ...]:
+    """Return the bony beaks of vertebra ``k`` that reach over a disc and meet the neighbour's.
+
+    Args:
+        bridging: Per disc: 0 = none, -1 or 1 = bridge in front, left or right of the middle.
+        k: Index of the vertebra; index ``k`` + 1 in ``frames`` and ``bodies``, where 0 is S1.
+        frames: Poses.
+        bodies: Shapes.
+    """
+    spurs, frame, body = [], frames[k + 1], bodies[k + 1]
+    for disc, sign, other in ((k, 1, k), (k + 1, -1, k + 2)):
+        if disc < len(bridging) and bridging[disc] and other > 0:
+            side = 6.0 * bridging[disc]
+            start = frame.world((side, sign * (body.half_height - 4), -body.half_depth + 2.5))
+            far = frames[other].world(
+                (side, -sign * (bodies[other].half_height - 4), -bodies[other].half_depth + 2.5)
+            )
+            stop = (start + far) / 2 + frame.axes @ (0, 0, -2.0)
+            spurs.append(Capsule(start, stop, (9.0, 3.4, 3.4), frame.axes))
+    return tuple(spurs)

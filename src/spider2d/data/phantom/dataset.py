@@ -9,7 +9,7 @@ import numpy as np
 
 from spider2d.data.parallel import run_parallel
 from spider2d.data.phantom.anatomy import sample_anatomy
-from spider2d.data.phantom.protocols import draw_protocol
+from spider2d.data.phantom.protocols import Protocol, draw_protocol
 from spider2d.data.phantom.series import PhantomSeries, make_series
 from spider2d.data.phantom.shapes import rotation
 from spider2d.data.phantom.tables import (
@@ -19,6 +19,7 @@ from spider2d.data.phantom.tables import (
     overview_row,
     write_table,
 )
+from spider2d.data.phantom.tissues import SEQUENCES
 from spider2d.data.volume import Geometry, Volume, from_canonical, read_mask, write_volume
 from spider2d.errors import DatasetError
 from spider2d.labels import DISC_OFFSET
@@ -86,7 +87,7 @@ def write_dataset(
     plans = [
         SeriesPlan(root, seed, patient, sequence, size)
         for patient in range(1, n_patients + 1)
-        for sequence in ("t1", "t2", "t2_SPACE")
+        for sequence in SEQUENCES
         if sequence != "t2_SPACE" or patient % SPACE_EVERY == SPACE_EVERY - 1
     ]
     labels_of = dict(run_parallel(write_series, plans, workers, "phantom series"))
@@ -119,18 +120,24 @@ def write_series(plan: SeriesPlan) -> np.ndarray:
     """
     if plan.path("masks").exists() and plan.path("images").exists():
         return np.unique(read_mask(plan.path("masks")).array_zyx)
-    rng = series_rng(plan)
-    protocol = draw_protocol(rng, plan.sequence, plan.size)
-    series = make_series(plan.patient_seed, plan.sequence, protocol.shape_sra, protocol.spacing_sra_mm)
+    series = make_planned_series(plan)
+    rng = np.random.default_rng([plan.patient_seed, 30 + SEQUENCES.index(plan.sequence)])
     like = volume_on_grid(series, rng)
     write_volume(plan.path("images"), from_canonical(stored_image(series, rng), like))
     write_volume(plan.path("masks"), from_canonical(series.labels_sra, like))
     return np.unique(series.labels_sra)
 
 
-def series_rng(plan: SeriesPlan) -> np.random.Generator:
-    """Return the random numbers for protocol, grid and intensity scale of one series."""
-    return np.random.default_rng([plan.patient_seed, 20, len(plan.sequence), ord(plan.sequence[1])])
+def planned_protocol(plan: SeriesPlan) -> Protocol:
+    """Return how a planned series is acquired."""
+    rng = np.random.default_rng([plan.patient_seed, 20 + SEQUENCES.index(plan.sequence)])
+    return draw_protocol(rng, plan.sequence, plan.size)
+
+
+def make_planned_series(plan: SeriesPlan) -> PhantomSeries:
+    """Return the series of a plan as arrays."""
+    protocol = planned_protocol(plan)
+    return make_series(plan.patient_seed, plan.sequence, protocol.shape_sra, protocol.spacing_sra_mm)
 
 
 def stored_image(series: PhantomSeries, rng: np.random.Generator) -> np.ndarray:
@@ -138,10 +145,10 @@ def stored_image(series: PhantomSeries, rng: np.random.Generator) -> np.ndarray:
     image = series.image_sra
     if rng.random() < 0.5:
         scaled = np.clip(image, 0, MAX_VALUE).astype(np.int16)
-        scaled[:, series.padding_ra] = PADDING_VALUE
+        scaled[series.padding_sra] = PADDING_VALUE
         return scaled
     factor = rng.uniform(0.3, 1.5)
-    return np.where(series.padding_ra, 0, np.clip(image * factor, 0, 32767)).astype(np.uint16)
+    return np.where(series.padding_sra, 0, np.clip(image * factor, 0, 32767)).astype(np.uint16)
 
 
 def volume_on_grid(series: PhantomSeries, rng: np.random.Generator) -> Volume:
@@ -166,9 +173,9 @@ def write_tables(root: Path, plans: list[SeriesPlan], labels_of: dict[SeriesPlan
     overview, n_discs, anatomies = [], {}, {}
     for plan in plans:
         anatomy = anatomies.setdefault(plan.patient, sample_anatomy(plan.patient_seed))
-        protocol = draw_protocol(series_rng(plan), plan.sequence, plan.size)
         labels = labels_of[plan]
-        overview.append(overview_row(plan.name, plan.sequence, protocol, anatomy, labels, plan.subset))
+        cells = (plan.name, plan.sequence, planned_protocol(plan), anatomy, labels, plan.subset)
+        overview.append(overview_row(*cells))
         discs = int((labels > DISC_OFFSET).sum())
         n_discs[plan.patient] = max(discs, n_discs.get(plan.patient, 0))
     gradings = [row for p, count in n_discs.items() for row in grading_rows(str(p), anatomies[p], count)]

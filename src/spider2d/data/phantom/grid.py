@@ -31,8 +31,9 @@ class Grid:
         box = []
         for axis in range(3):
             spacing, origin = self.spacing_sra_mm[axis], self.origin_sra_mm[axis]
-            start = max(0, int(np.ceil((lower_mm[axis] - origin) / spacing)))
-            stop = min(self.shape_sra[axis], int(np.floor((upper_mm[axis] - origin) / spacing)) + 1)
+            first = np.ceil((lower_mm[axis] - origin) / spacing)
+            last = np.floor((upper_mm[axis] - origin) / spacing)
+            start, stop = int(max(0, first)), int(min(self.shape_sra[axis], last + 1))
             if stop <= start:
                 return None
             box.append(slice(start, stop))

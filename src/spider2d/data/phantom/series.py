@@ -3,21 +3,24 @@
 from dataclasses import dataclass
 
 import cc3d
+import cv2
 import numpy as np
 
 from spider2d.data.phantom.anatomy import Anatomy, sample_anatomy
 from spider2d.data.phantom.grid import Grid
-from spider2d.data.phantom.rendering import add_noise, blur_in_plane, coil_sensitivity
+from spider2d.data.phantom.rendering import Scan, acquire, contrast, make_grain, sample_scan, sensitivity
 from spider2d.data.phantom.spine import paint_spine
-from spider2d.data.phantom.surroundings import paint_surroundings
+from spider2d.data.phantom.surroundings import paint_surroundings, sample_noises
 from spider2d.data.phantom.tissues import SEQUENCES, brightness_table
 from spider2d.labels import CANAL_LABEL, DISC_OFFSET
 
 N_SUB_SLICES = 3
+THICK_SLICE_MM = 2.0
+RAW_SCALE = 900.0
 DEFAULT_GRID = {
     "t1": ((17, 384, 384), (4.0, 0.75, 0.75)),
     "t2": ((17, 384, 384), (4.0, 0.75, 0.75)),
-    "t2_SPACE": ((80, 384, 384), (0.9, 0.75, 0.75)),
+    "t2_SPACE": ((80, 384, 320), (0.9, 0.8, 0.8)),
 }
 
 
@@ -26,21 +29,19 @@ class PhantomSeries:
     """A phantom image and its labels.
 
     Attributes:
-        image_sra: float32 image in the raw scale of a scanner (0 and up).
+        image_sra: float32 image in the raw scale of a scanner: 0 and up, mostly below 2000.
         labels_sra: uint8 labels as SPIDER.
-        padding_ra: Boolean (rows, columns): outside what the scanner measured.
+        padding_sra: Where the grid reaches beyond what was measured (the image is 0 there).
         spacing_sra_mm: Voxel spacing along slice, row and column.
         sequence: "t1", "t2" or "t2_SPACE".
-        patient_seed: Seed of the anatomy.
-        anatomy: The anatomy the series shows.
+        anatomy: The patient shown.
     """
 
     image_sra: np.ndarray
     labels_sra: np.ndarray
-    padding_ra: np.ndarray
+    padding_sra: np.ndarray
     spacing_sra_mm: tuple[float, float, float]
     sequence: str
-    patient_seed: int
     anatomy: Anatomy
 
 
@@ -50,6 +51,7 @@ def make_series(
     shape_sra: tuple[int, int, int] | None = None,
     spacing_sra_mm: tuple[float, float, float] | None = None,
     variant: str | None = None,
+    scan: Scan | None = None,
 ) -> PhantomSeries:
     """Return one series of one patient.
 
@@ -59,31 +61,57 @@ def make_series(
         shape_sra: Slices, rows, columns; a default per sequence.
         spacing_sra_mm: Spacing of slices, rows, columns in mm; a default per sequence.
         variant: A name in ``VARIANTS``, or None for a random mixture of diseases.
+        scan: Other settings of the scanner, for example with ``tissues.random_brightness_table``; None for
+            ordinary ones drawn from the seed.
 
     Raises:
         ValueError: If the sequence or the variant is unknown.
     """
     if sequence not in SEQUENCES:
         raise ValueError(f"unknown sequence {sequence!r}; known: {', '.join(SEQUENCES)}")
-    shape, spacing = DEFAULT_GRID[sequence]
-    shape, spacing = tuple(shape_sra or shape), tuple(spacing_sra_mm or spacing)
-    anatomy = sample_anatomy(patient_seed, variant)
+    default_shape, default_spacing = DEFAULT_GRID[sequence]
+    shape, spacing = tuple(shape_sra or default_shape), tuple(spacing_sra_mm or default_spacing)
     rng = np.random.default_rng([patient_seed, 10 + SEQUENCES.index(sequence)])
-    grid = place_grid(anatomy, shape, spacing)
-    n_sub = N_SUB_SLICES if spacing[0] > 2 else 1
+    scan = scan or sample_scan(rng, brightness_table(sequence, rng), sequence)
+    anatomy = sample_anatomy(patient_seed, variant)
+    grid = place_grid(anatomy, shape, spacing, rng)
+    n_sub = N_SUB_SLICES if spacing[0] > THICK_SLICE_MM else 1
     labels, spine = paint_spine(anatomy, grid.with_sub_slices(n_sub))
-    around = np.repeat(paint_surroundings(anatomy, grid), n_sub, axis=0)
-    tissues = np.where(spine > 0, spine, around)
-    table = brightness_table(sequence, rng)
-    image = table[tissues].reshape(shape[0], n_sub, *shape[1:]).mean(axis=1)
-    image *= coil_sensitivity(rng, grid.coordinates(1), grid.coordinates(2), 110.0)
-    image = add_noise(rng, blur_in_plane(image, 0.6), 0.015) * 900
     labels = visible_labels(anatomy, labels[n_sub // 2 :: n_sub], grid)
-    padding = np.zeros(shape[1:], bool)
-    return PhantomSeries(image, labels, padding, spacing, sequence, patient_seed, anatomy)
+    image = render(scan, anatomy, grid, spine, n_sub, rng)
+    return PhantomSeries(image, labels, np.zeros(shape, bool), spacing, sequence, anatomy)
 
 
-def place_grid(anatomy: Anatomy, shape: tuple[int, int, int], spacing: tuple[float, float, float]) -> Grid:
+def render(
+    scan: Scan, anatomy: Anatomy, grid: Grid, spine: np.ndarray, n_sub: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Return the image (float32) of a spine of ``n_sub`` sub-slices per slice in its surroundings."""
+    noises = sample_noises(anatomy.seed, grid)
+    around = np.repeat(paint_surroundings(anatomy, noises, grid), n_sub, axis=0)
+    tissues = np.where(spine > 0, spine, around)
+    grain = 0.7 * make_grain(rng, grid.shape_sra, grid.spacing_sra_mm[1]) + 0.9 * noises.lumps
+    image = contrast(scan, tissues, n_sub, grain)
+    levels, middle = grid.coordinates(1), grid.shape_sra[0] // 2
+    skin, front = (anatomy.midline.at(name, levels) for name in ("fascia_mm", "front_mm"))
+    image *= sensitivity(
+        scan, grid, skin + 10, front, smooth(noises.lumps[middle], 60 / grid.spacing_sra_mm[1])
+    )
+    return acquire(scan, image, grid.spacing_sra_mm[1:], rng) * np.float32(RAW_SCALE)
+
+
+def smooth(plane: np.ndarray, sigma_px: float) -> np.ndarray:
+    """Return a strongly smoothed plane scaled to [-1, 1]."""
+    small = cv2.resize(plane, (48, 48), interpolation=cv2.INTER_AREA)
+    small = cv2.GaussianBlur(small, (0, 0), sigma_px * 48 / plane.shape[0])
+    return cv2.resize(small / np.abs(small).max(), plane.shape[::-1], interpolation=cv2.INTER_CUBIC)
+
+
+def place_grid(
+    anatomy: Anatomy,
+    shape: tuple[int, int, int],
+    spacing: tuple[float, float, float],
+    rng: np.random.Generator,
+) -> Grid:
     """Return a grid around the spine whose upper edge suits the anatomy.
 
     The lower edge lies below S1; the upper edge runs through a disc, or through the upper half of the

@@ -1,6 +1,6 @@
 """Implicit shapes: fields that are negative inside, positive outside and roughly a distance in mm."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -47,12 +47,14 @@ class Capsule:
         start, end: Ends of the line (``sra`` mm).
         radii: Half axes of the ellipsoid along the columns of ``axes`` (mm).
         axes: Orientation of the ellipsoid.
+        power: 2 for an ellipsoid; larger values make the section boxier.
     """
 
     start: np.ndarray
     end: np.ndarray
     radii: tuple[float, float, float]
-    axes: np.ndarray = field(default_factory=lambda: np.eye(3))
+    axes: np.ndarray
+    power: float = 2.0
 
     def box(self, grid: Grid, margin_mm: float = 1.5) -> Box | None:
         """Return the index box that holds the capsule and a margin."""
@@ -66,8 +68,11 @@ class Capsule:
         line = (self.axes.T @ (self.end - self.start) / radii).astype(np.float32)
         along = sum(q * v for q, v in zip(position, line, strict=True)) / max(float(line @ line), 1e-6)
         along = np.clip(along, 0, 1)
-        square = sum((q - along * v) ** 2 for q, v in zip(position, line, strict=True))
-        return (np.sqrt(square) - 1) * radii.min()
+        offset = (np.abs(q - along * v) for q, v in zip(position, line, strict=True))
+        if self.power == 2:
+            return (np.sqrt(sum(q * q for q in offset)) - 1) * radii.min()
+        power = np.float32(self.power)
+        return (sum(q**power for q in offset) ** (1 / power) - 1) * radii.min()
 
 
 @dataclass(frozen=True)
@@ -107,7 +112,7 @@ class Body:
         u = right / (self.half_width * slim)
         back = 1 - 0.12 * np.maximum(1 - 2.2 * u * u, 0)
         v = posterior / (self.half_depth * slim * np.where(posterior > 0, back, 1))
-        return ((np.abs(u) ** 2.5 + np.abs(v) ** 2.5) ** np.float32(0.4) - 1) * self.half_depth
+        return superellipse(u, v) * self.half_depth
 
     def field(self, right: np.ndarray, down: np.ndarray, posterior: np.ndarray) -> np.ndarray:
         """Return the body's field at local positions, edges rounded by 1.5 mm."""
@@ -121,3 +126,9 @@ def round_intersection(first: np.ndarray, second: np.ndarray, radius_mm: float) 
     a, b = first + np.float32(radius_mm), second + np.float32(radius_mm)
     inside = np.minimum(np.maximum(a, b), 0)
     return inside + np.hypot(np.maximum(a, 0), np.maximum(b, 0)) - np.float32(radius_mm)
+
+
+def superellipse(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    """Return the field (1 = half extent) of the rounded box |u|^2.5 + |v|^2.5 = 1, the outline of a body."""
+    power = np.float32(2.5)
+    return (np.abs(u) ** power + np.abs(v) ** power) ** (1 / power) - 1

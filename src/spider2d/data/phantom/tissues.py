@@ -1,53 +1,49 @@
-"""Tissue numbers and their brightness per sequence (subcutaneous fat of T1 = 1)."""
+"""Tissue numbers, and per sequence their brightness and texture."""
 
 import numpy as np
 
-TISSUES = (
-    "outside",
-    "air",
-    "skin",
-    "subcutaneous_fat",
-    "deep_fat",
-    "muscle",
-    "ligament",
-    "bowel",
-    "organ",
-    "vessel",
-    "gas",
-    "septum",
-    "cortex",
-    "marrow",
-    "vein",
-    "annulus",
-    "nucleus_1",
-    "nucleus_2",
-    "nucleus_3",
-    "nucleus_4",
-    "nucleus_5",
-    "csf",
-    "cord",
-    "root",
-    "epidural_fat",
-    "joint",
-    "bladder",
-)
-TISSUE = {name: number for number, name in enumerate(TISSUES)}
+SEQUENCES = ("t1", "t2", "t2_SPACE")
 
 # fmt: off
-_BRIGHTNESS = {  # tissue: (T1, T2, T2 SPACE)
-    "outside": (0.0, 0.0, 0.0), "air": (0.0, 0.0, 0.0), "skin": (0.35, 0.22, 0.15),
-    "subcutaneous_fat": (1.0, 0.92, 0.70), "deep_fat": (0.88, 0.80, 0.60), "muscle": (0.34, 0.17, 0.14),
-    "ligament": (0.14, 0.10, 0.07), "bowel": (0.36, 0.35, 0.25), "organ": (0.42, 0.30, 0.22),
-    "vessel": (0.10, 0.05, 0.04), "gas": (0.03, 0.03, 0.02), "septum": (0.45, 0.40, 0.30),
-    "cortex": (0.07, 0.05, 0.04), "marrow": (0.60, 0.46, 0.30), "vein": (0.30, 0.75, 0.45),
-    "annulus": (0.26, 0.09, 0.07),
-    "nucleus_1": (0.36, 0.85, 0.72), "nucleus_2": (0.36, 0.62, 0.52), "nucleus_3": (0.35, 0.34, 0.28),
-    "nucleus_4": (0.33, 0.18, 0.14), "nucleus_5": (0.29, 0.12, 0.09),
-    "csf": (0.17, 1.08, 1.10), "cord": (0.38, 0.42, 0.40), "root": (0.30, 0.45, 0.45),
-    "epidural_fat": (0.95, 0.82, 0.62), "joint": (0.22, 0.30, 0.25), "bladder": (0.16, 1.15, 1.05),
+_TABLE = {  # tissue: (T1, T2, T2 SPACE, texture); subcutaneous fat on T1 = 1, texture relative to brightness
+    "outside": (0.0, 0.0, 0.0, 0.0),
+    "air": (0.0, 0.0, 0.0, 0.0),
+    "skin": (0.35, 0.25, 0.18, 0.1),
+    "subcutaneous_fat": (1.0, 0.95, 0.72, 0.04),
+    "septum": (0.50, 0.45, 0.34, 0.2),
+    "deep_fat": (0.86, 0.80, 0.60, 0.10),
+    "muscle": (0.33, 0.17, 0.13, 0.14),
+    "ligament": (0.16, 0.10, 0.07, 0.2),
+    "interspinous": (0.40, 0.28, 0.20, 0.35),
+    "bowel_wall": (0.32, 0.22, 0.18, 0.1),
+    "bowel": (0.34, 0.42, 0.28, 0.35),
+    "organ": (0.42, 0.30, 0.22, 0.10),
+    "vessel": (0.09, 0.05, 0.04, 0.5),
+    "slow_vessel": (0.24, 0.30, 0.12, 0.3),
+    "gas": (0.04, 0.03, 0.03, 0.3),
+    "bladder": (0.16, 1.15, 1.05, 0.03),
+    "nerve": (0.33, 0.28, 0.26, 0.1),
+    "cortex": (0.07, 0.05, 0.04, 0.1),
+    "marrow": (0.58, 0.44, 0.30, 0.10),
+    "fatty_marrow": (0.85, 0.68, 0.46, 0.10),
+    "oedema": (0.30, 0.70, 0.50, 0.10),
+    "sclerosis": (0.22, 0.14, 0.10, 0.15),
+    "vein": (0.40, 0.72, 0.48, 0.1),
+    "annulus": (0.26, 0.09, 0.06, 0.12),
+    "nucleus_1": (0.34, 0.88, 0.72, 0.06),
+    "nucleus_2": (0.34, 0.66, 0.54, 0.10),
+    "nucleus_3": (0.33, 0.36, 0.29, 0.15),
+    "nucleus_4": (0.31, 0.20, 0.15, 0.20),
+    "nucleus_5": (0.28, 0.12, 0.09, 0.25),
+    "csf": (0.16, 1.08, 1.10, 0.03),
+    "cord": (0.36, 0.42, 0.40, 0.05),
+    "root": (0.27, 0.55, 0.55, 0.12),
+    "epidural_fat": (0.95, 0.84, 0.64, 0.05),
+    "joint": (0.25, 0.40, 0.34, 0.2),
 }
 # fmt: on
-SEQUENCES = ("t1", "t2", "t2_SPACE")
+TISSUES = tuple(_TABLE)
+TISSUE = {name: number for number, name in enumerate(TISSUES)}
 
 
 def brightness_table(sequence: str, rng: np.random.Generator, spread: float = 0.06) -> np.ndarray:
@@ -56,8 +52,24 @@ def brightness_table(sequence: str, rng: np.random.Generator, spread: float = 0.
     Args:
         sequence: "t1", "t2" or "t2_SPACE".
         rng: Source of the variation between scans.
-        spread: Relative standard deviation of that variation.
+        spread: Relative standard deviation of each tissue's brightness.
     """
-    column = SEQUENCES.index(sequence)
-    table = np.array([_BRIGHTNESS[name][column] for name in TISSUES])
-    return (table * rng.lognormal(0, spread, len(table))).astype(np.float32)
+    mean = np.array([values[SEQUENCES.index(sequence)] for values in _TABLE.values()])
+    mean = mean * rng.lognormal(0, spread, len(mean))
+    # Marrow turns fatty with age, so it varies more than other tissues, and alike wherever it is.
+    mean[TISSUE["marrow"]] *= rng.uniform(0.75, 1.25)
+    return mean.astype(np.float32)
+
+
+def random_brightness_table(rng: np.random.Generator) -> np.ndarray:
+    """Return brightnesses drawn at random, for training that must not rely on any one contrast.
+
+    As in SynthSeg (Billot et al., Medical Image Analysis 86:102789, 2023): every tissue uniform in [0, 1],
+    except that air stays dark.
+    """
+    table = rng.uniform(0.02, 1.0, len(TISSUES))
+    table[[TISSUE["outside"], TISSUE["air"]]] = 0
+    return table.astype(np.float32)
+
+
+TEXTURE = np.array([values[3] for values in _TABLE.values()], np.float32)

@@ -30,6 +30,7 @@ class Disease:
         slip_mm: How far the vertebra above the disc has slipped forward (negative: backward).
         pfirrmann: Degeneration grade of the disc (1-5).
         bridging: 0 = none, -1 or 1 = bridging osteophytes in front, left or right of the middle.
+        modic: Modic type of the marrow beside the disc (0-3).
         pits: Endplate defects of the vertebra, as in ``shapes.Body``.
         wedged: Loss of height of the vertebra's front (0 = none).
     """
@@ -42,6 +43,7 @@ class Disease:
     slip_mm: list[float]
     pfirrmann: list[int]
     bridging: list[int]
+    modic: list[int]
     pits: list[tuple]
     wedged: list[float]
 
@@ -79,6 +81,7 @@ def _healthy(rng: np.random.Generator, age: float, n: int) -> Disease:
         slip_mm=[0.0] * n,
         pfirrmann=[int(grade) for grade in grades],
         bridging=[0] * n,
+        modic=[0] * n,
         pits=[()] * n,
         wedged=[0.0] * n,
     )
@@ -87,6 +90,7 @@ def _healthy(rng: np.random.Generator, age: float, n: int) -> Disease:
 def _narrowed_disc(rng: np.random.Generator, disease: Disease, age: float) -> None:
     for level in rng.choice(4, size=rng.integers(1, 3), replace=False):
         disease.narrowing[level] = rng.uniform(0.45, 0.75)
+        disease.modic[level] = int(rng.choice([0, 0, 1, 2, 2, 3]))
         disease.pfirrmann[level] = int(rng.choice([4, 5]))
 
 

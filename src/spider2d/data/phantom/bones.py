@@ -1,0 +1,70 @@
+"""Which bone every voxel belongs to, where neighbouring bones may touch."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from spider2d.data.phantom.anatomy import Anatomy
+from spider2d.data.phantom.grid import Box, Grid
+from spider2d.data.phantom.shapes import Body, Capsule, Frame
+
+SACRUM_OWNER = 50
+FAR_MM = np.float32(9.0)
+
+
+@dataclass
+class Bones:
+    """The bone nearest to every voxel.
+
+    Attributes:
+        owner: Label of the nearest bone (uint8), ``SACRUM_OWNER`` for the sacrum.
+        nearest: Its field in mm (float32): negative inside.
+        second: The field of the next other bone: where both are small, two bones touch.
+    """
+
+    owner: np.ndarray
+    nearest: np.ndarray
+    second: np.ndarray
+
+    def add(self, box: Box, owner: int, field: np.ndarray) -> None:
+        """Unite ``owner`` with a shape; where two bones overlap the deeper one keeps the voxel."""
+        owners, nearest, second = self.owner[box], self.nearest[box], self.second[box]
+        field = np.minimum(field, FAR_MM, dtype=np.float32)
+        closer, other = field < nearest, owners != owner
+        np.copyto(second, np.where(closer, nearest, np.minimum(second, field)), where=other)
+        np.copyto(nearest, field, where=closer)
+        np.copyto(owners, np.uint8(owner), where=closer)
+
+
+def paint_bones(anatomy: Anatomy, grid: Grid) -> Bones:
+    """Return the bones of the whole spine on a grid."""
+    shape = grid.shape_sra
+    bones = Bones(np.zeros(shape, np.uint8), np.full(shape, FAR_MM), np.full(shape, FAR_MM))
+    for frame, body in anatomy.sacrum.segments:
+        _add_body(bones, grid, SACRUM_OWNER, frame, body)
+    for part in anatomy.sacrum.parts:
+        _add_capsule(bones, grid, SACRUM_OWNER, part)
+    for vertebra in anatomy.vertebrae:
+        _add_body(bones, grid, vertebra.label, vertebra.frame, vertebra.body)
+        for part in vertebra.arch:
+            _add_capsule(bones, grid, vertebra.label, part)
+    return bones
+
+
+def frame_box(frame: Frame, half_extent_mm: tuple[float, float, float], grid: Grid) -> Box | None:
+    """Return the index box around a block of the given half extents along a frame's axes."""
+    reach = np.abs(frame.axes) @ half_extent_mm
+    return grid.box(frame.centre - reach, frame.centre + reach)
+
+
+def _add_capsule(bones: Bones, grid: Grid, owner: int, part: Capsule) -> None:
+    box = part.box(grid)
+    if box is not None:
+        bones.add(box, owner, part.field(grid.open_mesh(box)))
+
+
+def _add_body(bones: Bones, grid: Grid, owner: int, frame: Frame, body: Body) -> None:
+    taller = abs(body.wedge) * body.half_depth
+    box = frame_box(frame, (body.half_width + 2, body.half_height + taller + 2, body.half_depth + 2), grid)
+    if box is not None:
+        bones.add(box, owner, body.field(*frame.local(grid.open_mesh(box))))

@@ -1,0 +1,69 @@
+"""The sacrum: fused segments, wings, joint processes and crest. It is background in the labels."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from spider2d.data.phantom.arch import Joints
+from spider2d.data.phantom.shapes import Body, Capsule, Frame, rotation
+
+
+@dataclass(frozen=True)
+class Sacrum:
+    """Sacral segments from S1 downwards, the other bony parts, and the remnants of the discs between."""
+
+    segments: tuple[tuple[Frame, Body], ...]
+    parts: tuple[Capsule, ...]
+    remnants: tuple[Capsule, ...]
+
+
+def make_sacrum(rng: np.random.Generator, s1: Frame, body: Body, joints: Joints, scale: float) -> Sacrum:
+    """Return the sacrum below the given S1, reaching to the lowest facet joints."""
+    segments, remnants = [(s1, body)], []
+    bend, frame, size = rng.uniform(0.6, 1.4), s1, body
+    slope = np.rad2deg(np.arctan2(s1.axes[2, 1], s1.axes[1, 1]))
+    for number, lean in enumerate((4, -2, -20, -42, -60)):
+        axes = rotation(slope + bend * lean)
+        end = frame.centre + frame.axes[:, 1] * size.half_height
+        size = Body(
+            half_width=(22 - 3.5 * number) * scale,
+            half_depth=(12.0 - 1.9 * number) * scale,
+            half_height=(13.0 - 1.2 * number) * scale,
+            wedge=0.02,
+            concavity=(0.0, 0.0),
+            waist=0.06,
+        )
+        shift = axes @ np.array([0, 0, 2.0 if number == 0 else 0.3])
+        frame = Frame(end + axes[:, 1] * (size.half_height + 0.5) + shift, axes)
+        segments.append((frame, size))
+        joint = end + shift + axes[:, 1] * 0.25
+        reach = size.half_depth * rng.uniform(0.35, 0.85)
+        thickness = rng.uniform(1.0, 2.6) * (0.8 if number else 1.3)
+        remnants.append(Capsule(joint, joint + axes[:, 0] * 0.1, (12 * scale, thickness, reach), axes))
+    return Sacrum(tuple(segments), sacral_parts(segments, joints), tuple(remnants))
+
+
+def sacral_parts(segments: list[tuple[Frame, Body]], joints: Joints) -> tuple[Capsule, ...]:
+    """Return wings, crest and upper joint processes."""
+    (s1, body), (s2, _), (s3, body3), (s4, body4) = segments[:4]
+    depth, parts = body.half_depth, []
+
+    def add(start: np.ndarray, end: np.ndarray, radii: tuple[float, float, float], frame: Frame) -> None:
+        parts.append(Capsule(start, end, radii, frame.axes))
+
+    for side, joint in zip((-1, 1), joints, strict=True):
+        add(s1.world((side * 20, 2, 3)), s1.world((side * 42, 6, 12)), (10, 12, 12), s1)
+        add(s1.world((side * 34, 10, 8)), s2.world((side * 28, 8, 8)), (12, 10, 9), s2)
+        add(s1.world((side * 17, -4, depth + 1)), joint + s1.axes @ (side * 1.0, 4.0, -2.4), (5, 5, 4), s1)
+        add(s1.world((side * 17, 0, 10)), s1.world((side * 15, 6, depth + 10)), (5, 8, 5), s1)
+        add(
+            s1.world((side * 14, 8, depth + 10)),
+            s2.world((side * 3, 4, body3.half_depth + 18)),
+            (4, 7, 3),
+            s1,
+        )
+    crest = [s1.world((0, 9, depth + 17)), s2.world((0, 2, 27)), s3.world((0, 4, body3.half_depth + 9))]
+    crest.append(s4.world((0, 0, body4.half_depth + 3)))
+    for start, end in zip(crest[:-1], crest[1:], strict=True):
+        add(start, end, (11.0, 3.0, 2.6), s2)
+    return tuple(parts)

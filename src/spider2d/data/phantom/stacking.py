@@ -1,0 +1,139 @@
+"""Stacking bodies and discs upon the sacrum: sizes by level, lordosis, scoliosis, slips.
+
+Typical adult sizes on MRI: lumbar body 33 mm deep, 27 mm high, 46 mm wide; lumbar disc 8-12 mm high. The
+tables below go from the lowest lumbar vertebra upwards to T7.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from spider2d.data.phantom.shapes import Body, Frame, rotation
+from spider2d.data.phantom.variants import Disease
+
+N_MODELLED = 11
+N_LUMBAR = 5
+BODY_HEIGHT_MM = (27.0, 27.5, 27.5, 27.0, 26.0, 25.0, 23.5, 22.5, 22.0, 21.5, 21.0)
+BODY_DEPTH_MM = (34.0, 34.0, 33.5, 32.5, 31.5, 30.5, 29.5, 29.0, 28.5, 28.0, 27.5)
+BODY_WIDTH_MM = (50.0, 48.0, 46.0, 44.0, 42.0, 40.0, 38.0, 36.0, 34.5, 33.5, 32.5)
+BODY_WEDGE = (0.055, 0.015, 0.005, -0.005, -0.01, -0.02, -0.02, -0.02, -0.02, -0.02, -0.02)
+DISC_HEIGHT_MM = (9.5, 10.5, 10.0, 9.0, 8.0, 6.5, 5.5, 5.0, 4.6, 4.5, 4.4)
+LEAN_DEG = (20.0, 8.0, -2.0, -9.0, -13.0, -14.0, -12.0, -9.0, -5.0, -1.0, 3.0)
+
+
+@dataclass(frozen=True)
+class Disc:
+    """The disc below the vertebra of the same number.
+
+    Attributes:
+        label: 1 = the lowest.
+        frame: Pose; the origin is its middle.
+        half_width, half_depth, half_height: Half extents (mm) of its outline.
+        bulge_mm, herniation_mm: See ``Disease``.
+        pfirrmann: Degeneration grade, 1-5.
+    """
+
+    label: int
+    frame: Frame
+    half_width: float
+    half_depth: float
+    half_height: float
+    bulge_mm: float
+    herniation_mm: float
+    pfirrmann: int
+
+
+@dataclass(frozen=True)
+class Posture:
+    """The curve of the whole spine, in degrees."""
+
+    sacral_slope: float
+    lordosis: float
+    tilt: float
+    scoliosis: float
+    wave: float
+    turn: float
+
+    def axes(self, rng: np.random.Generator, k: int, level: float) -> np.ndarray:
+        """Return the orientation of vertebra ``k`` at a level of the tables."""
+        lean = at_level(LEAN_DEG, level) * self.lordosis + (self.sacral_slope - 38) * 0.5 * np.exp(-level)
+        coronal = self.tilt + self.scoliosis * np.sin(k * self.wave)
+        return rotation(lean + rng.normal(0, 1.0), coronal, self.turn + rng.normal(0, 1.5))
+
+
+def stack_spine(
+    rng: np.random.Generator, scale: float, disease: Disease
+) -> tuple[list[Frame], list[Body], list[Disc]]:
+    """Return poses and shapes of the bodies (index 0 is S1) and the discs between them (index 0 on S1)."""
+    posture = Posture(
+        sacral_slope=float(np.clip(rng.normal(38, 7), 22, 55)),
+        lordosis=float(np.clip(rng.normal(1.0, 0.25), 0.3, 1.5)),
+        tilt=rng.normal(0, 1.5),
+        scoliosis=rng.normal(0, 2.0),
+        wave=rng.uniform(0.4, 0.9),
+        turn=rng.normal(0, 2.0),
+    )
+    axes = rotation(posture.sacral_slope, posture.tilt, posture.turn)
+    bodies = [Body(25 * scale, 16.5 * scale, 14 * scale, wedge=0.10, concavity=(1.2, 0.0), waist=0.05)]
+    frames = [Frame(axes[:, 1] * bodies[0].half_height, axes)]
+    discs = []
+    for k in range(N_MODELLED):
+        level = table_level(k, disease.n_lumbar)
+        axes = posture.axes(rng, k, level)
+        body = sample_body(rng, level, scale, disease.pits[k], disease.wedged[k])
+        height = at_level(DISC_HEIGHT_MM, level) * scale * rng.normal(1, 0.08) * disease.narrowing[k]
+        disc, frame = put_on_top(frames[-1], bodies[-1], axes, body, height, k, disease)
+        discs.append(disc)
+        frames.append(frame)
+        bodies.append(body)
+    return frames, bodies, discs
+
+
+def table_level(k: int, n_lumbar: int) -> float:
+    """Return the position in the size tables of vertebra ``k``; six lumbar vertebrae share five rows."""
+    return k * N_LUMBAR / n_lumbar if k < n_lumbar else k - (n_lumbar - N_LUMBAR)
+
+
+def at_level(table: tuple[float, ...], level: float) -> float:
+    """Return a table's value at a (fractional) level."""
+    return float(np.interp(level, np.arange(len(table)), table))
+
+
+def sample_body(rng: np.random.Generator, level: float, scale: float, pits: tuple, wedged: float) -> Body:
+    """Return a body of ordinary variation for a level of the size tables."""
+    return Body(
+        half_width=at_level(BODY_WIDTH_MM, level) * scale * rng.normal(1, 0.02) / 2,
+        half_depth=at_level(BODY_DEPTH_MM, level) * scale * rng.normal(1, 0.02) / 2,
+        half_height=at_level(BODY_HEIGHT_MM, level) * scale * rng.normal(1, 0.025) / 2 * (1 - 0.35 * wedged),
+        wedge=at_level(BODY_WEDGE, level) + rng.normal(0, 0.01) - 0.2 * wedged,
+        concavity=(rng.uniform(0.5, 2.0), rng.uniform(0.7, 2.4)),
+        waist=rng.uniform(0.06, 0.14),
+        pits=pits,
+    )
+
+
+def put_on_top(
+    below: Frame, below_body: Body, axes: np.ndarray, body: Body, height: float, k: int, disease: Disease
+) -> tuple[Disc, Frame]:
+    """Return a disc of mean ``height`` mm upon a body, and the pose of the body upon that disc."""
+    top = below.centre - below.axes[:, 1] * below_body.half_height
+    middle = mean_axes(below.axes, axes)
+    slip = axes @ np.array([0.0, 0.0, -disease.slip_mm[k]])
+    bottom = top - middle[:, 1] * height + slip
+    disc = Disc(
+        label=k + 1,
+        frame=Frame((top + bottom) / 2, middle),
+        half_width=(below_body.half_width + body.half_width) / 2 + 0.4,
+        half_depth=(below_body.half_depth + body.half_depth) / 2 + 0.4 + abs(disease.slip_mm[k]) / 3,
+        half_height=height / 2 + 4.0,
+        bulge_mm=disease.bulge_mm[k],
+        herniation_mm=disease.herniation_mm[k],
+        pfirrmann=disease.pfirrmann[k],
+    )
+    return disc, Frame(bottom - axes[:, 1] * body.half_height, axes)
+
+
+def mean_axes(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Return the orthonormal axes nearest to the mean of two orientations."""
+    u, _, vt = np.linalg.svd(first + second)
+    return u @ vt
