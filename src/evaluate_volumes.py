@@ -24,11 +24,9 @@ from spider2d.evaluation.score_files import (
     NO_REFERENCE,
     NotScored,
     find_pairs,
-    make_metrics,
-    prepare_output,
     score_pairs,
-    write_scores,
 )
+from spider2d.evaluation.score_output import make_metrics, prepare_output, write_scores
 from spider2d.evaluation.summary import format_table
 
 DATASET = Path("data/phantom")

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from spider2d.data.volume import Volume, grid_differences
 from spider2d.errors import ScoreError
+from spider2d.evaluation.instance_score import InstanceScore, score_instances
 from spider2d.evaluation.matching import Overlap, count_overlap
 from spider2d.evaluation.spider_score import SpiderScore, spider_score
-from spider2d.evaluation.strict_score import InstanceScore, score_instances, strict_score
+from spider2d.evaluation.strict_score import strict_score
 from spider2d.labels import unknown_labels
 
 

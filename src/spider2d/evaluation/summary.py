@@ -25,8 +25,8 @@ from spider2d.data.spider_files import parse_series_name
 from spider2d.errors import DatasetError
 from spider2d.evaluation.bootstrap import LEVEL, N_RESAMPLES, bootstrap_means
 from spider2d.evaluation.case_score import CaseScore
+from spider2d.evaluation.instance_score import EXTRA, INSTANCE_METRICS, STRUCTURES
 from spider2d.evaluation.spider_score import OFFICIAL_NAMES, SENTINEL
-from spider2d.evaluation.strict_score import EXTRA, INSTANCE_METRICS, STRUCTURES
 
 UNKNOWN_SEQUENCE = "unknown"
 
@@ -142,8 +142,8 @@ def format_table(metrics: dict) -> str:
         metrics: From ``summarise``, or ``metrics.json`` read back.
     """
     lines = [
-        f"{metrics['n_cases']} series of {metrics['n_patients']} patients. Strict figures (true spacing, missed",
-        "structures as Dice 0), means over series; in brackets the 95 % interval over patients.",
+        f"{metrics['n_cases']} series of {metrics['n_patients']} patients.",
+        "Strict figures (true spacing, missed structures as Dice 0), mean over series [95 % interval]:",
         "",
         f"{'structure':10}{'series':10}{'n':>4}  {'Dice':22}{'ASD mm':>7}{'HD95 mm':>9}"
         f"{'surf. Dice':>12}{'detected':>11}{'extra':>7}",
@@ -155,7 +155,7 @@ def format_table(metrics: dict) -> str:
             _strict_line("", sequence, group, intervals["by_sequence"][sequence], structure)
             for sequence, group in metrics["by_sequence"].items()
         ]
-    return "\n".join([*lines, "", *_official_lines(metrics["official"])])
+    return "\n".join([*lines, "", *_official_lines(metrics["official"], metrics["n_cases"])])
 
 
 def _strict_line(title: str, series: str, group: dict, intervals: dict, structure: str = "") -> str:
@@ -188,7 +188,7 @@ _TABLE_METRICS = (
 )
 
 
-def _official_lines(official: Figures) -> list[str]:
+def _official_lines(official: Figures, n_cases: int) -> list[str]:
     rows = (("vertebra", "Vertebrae"), ("disc", "Discs"), ("canal", "SpinalCanal"))
     lines = ["Official SPIDER figures, mean +- standard deviation over series:"]
     lines.append(f"{'structure':20}{'Dice':>18}{'ASD mm':>18}{'detected':>18}")
@@ -197,6 +197,11 @@ def _official_lines(official: Figures) -> list[str]:
         lines.append(f"{title:20}" + "".join(f"{_spread(official.get(name)):>18}" for name in cells))
     overall = (_spread(official[name]) for name in ("OveralDiceScore", "OveralASD"))
     lines.append(f"{'overall':20}" + "".join(f"{cell:>18}" for cell in overall) + f"{'-':>18}")
+    skipped = [
+        f"{name} {n_cases - figure['n']}" for name, figure in official.items() if figure["n"] < n_cases
+    ]
+    if skipped:
+        lines.append(f"Series without a value, skipped as the program does: {', '.join(skipped)}.")
     if any(figure["n_sentinel"] for figure in official.values()):
         lines.append("The canal figures contain 999 for series without canal, as the official program's do.")
     return lines
