@@ -42,7 +42,7 @@ class ModelSpec(ConfigModel):
     @model_validator(mode="after")
     def _known_classes(self) -> "ModelSpec":
         if self.class_names != CLASS_NAMES:
-            raise ValueError(f"this version segments the classes {', '.join(CLASS_NAMES)}")
+            raise ValueError(f"class_names: this version segments {', '.join(CLASS_NAMES)}")
         return self
 
     @property
