@@ -84,7 +84,7 @@ def count_overlap(reference: np.ndarray, prediction: np.ndarray) -> Overlap:
         prediction: Integer label array of the same shape.
 
     Returns:
-        The table; with no foreground at all it has one row and one column and empty arrays.
+        The table; without any foreground it has one row and one column.
 
     Raises:
         ScoreError: A label below 0 or above ``MAX_LABEL``.
@@ -124,12 +124,12 @@ def _check_labels(labels: np.ndarray, side: str) -> None:
 
 
 def _bounding_box(foreground: np.ndarray) -> Box:
-    """Return the box around all True voxels; an empty box where there are none."""
+    """Return the box around all True voxels; one corner voxel where there are none."""
     box = []
     for axis in range(foreground.ndim):
         others = tuple(other for other in range(foreground.ndim) if other != axis)
         positions = np.flatnonzero(foreground.any(axis=others))
-        box.append(slice(positions[0], positions[-1] + 1) if positions.size else slice(0, 0))
+        box.append(slice(positions[0], positions[-1] + 1) if positions.size else slice(0, 1))
     return tuple(box)
 
 
