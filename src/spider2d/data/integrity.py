@@ -15,7 +15,7 @@ import numpy as np
 
 from spider2d.data.parallel import run_parallel
 from spider2d.data.spider_files import OverviewRow, Series, SpiderDataset
-from spider2d.data.volume import Volume, grid_differences, labels_of, read_volume, to_canonical
+from spider2d.data.volume import Volume, grid_differences, labels_of, read_volume, to_canonical, volume_name
 from spider2d.errors import VolumeError
 from spider2d.labels import (
     CANAL,
@@ -173,7 +173,7 @@ def _window_findings(foreground_sra: np.ndarray, spacing_sra_mm: tuple[float, ..
 def _folder_findings(dataset: SpiderDataset) -> list[Finding]:
     names = {series.name for series in dataset.series}
     findings = [
-        Finding(path.stem, ERROR, "missing_image", f"{path} has no image of the same name")
+        Finding(volume_name(path), ERROR, "missing_image", f"{path} has no image of the same name")
         for path in dataset.masks_without_image
     ]
     for series in dataset.series:

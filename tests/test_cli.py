@@ -1,0 +1,68 @@
+import argparse
+
+import pytest
+
+from spider2d import cli
+from spider2d.errors import VolumeError
+
+
+def run(main, debug=False):
+    return cli.run(main, argparse.Namespace(debug=debug))
+
+
+@pytest.mark.parametrize(("returned", "code"), [(None, 0), (0, 0), (1, 1), (3, 3)])
+def test_the_exit_code_is_what_main_returns(returned, code):
+    assert run(lambda args: returned) == code
+
+
+def test_errors_for_the_user_are_one_line_on_stderr(capsys):
+    def main(args):
+        raise VolumeError("a.mha: damaged. Copy it again.")
+
+    assert run(main) == cli.EXIT_FAILED
+    captured = capsys.readouterr()
+    assert captured.err == "error: a.mha: damaged. Copy it again.\n"
+    assert captured.out == ""
+
+
+def test_errors_of_the_operating_system_name_the_file(capsys, tmp_path):
+    assert run(lambda args: (tmp_path / "missing.txt").read_text()) == cli.EXIT_FAILED
+    assert capsys.readouterr().err == f"error: {tmp_path / 'missing.txt'}: No such file or directory\n"
+    assert cli.describe(OSError("no file name here")) == "no file name here"
+
+
+def test_debug_shows_the_traceback():
+    def main(args):
+        raise VolumeError("damaged")
+
+    with pytest.raises(VolumeError):
+        run(main, debug=True)
+
+
+def test_defects_of_the_program_are_not_hidden():
+    with pytest.raises(ZeroDivisionError):
+        run(lambda args: 1 // 0)
+
+
+def test_ctrl_c_is_no_traceback(capsys):
+    def main(args):
+        raise KeyboardInterrupt
+
+    assert run(main) == cli.EXIT_INTERRUPTED == 130
+    assert capsys.readouterr().err.startswith("interrupted: finished work is kept")
+
+
+def test_the_parser_shows_the_script_s_docstring_and_knows_debug(capsys):
+    parser = cli.make_parser("What it does.\n\n  indented\n")
+    assert parser.parse_args([]).debug is False
+    assert parser.parse_args(["--debug"]).debug is True
+    with pytest.raises(SystemExit) as stop:
+        parser.parse_args(["--help"])
+    assert stop.value.code == 0
+    assert "What it does.\n\n  indented" in capsys.readouterr().out
+
+
+def test_options_cannot_be_abbreviated():
+    with pytest.raises(SystemExit) as stop:
+        cli.make_parser("x").parse_args(["--deb"])
+    assert stop.value.code == 2
