@@ -113,13 +113,20 @@ def print_outcomes(outcomes: list, args: argparse.Namespace) -> int:
     failed = [outcome for outcome in outcomes if outcome.error is not None]
     done = len(outcomes) - len(failed)
     print(f"{args.output}: labels and reports{' and previews' if args.preview else ''} of {done} volumes")
-    references = "DIR" if args.inputs else args.dataset / "masks"
-    print(f"next: python src/evaluate_volumes.py --references {references} --predictions {args.output}")
+    print(f"next: python src/evaluate_volumes.py {references_option(args)} --predictions {args.output}")
     for outcome in failed:
         print(f"error: {outcome.error}", file=sys.stderr)
     if failed:
         print(f"error: {len(failed)} of {len(outcomes)} volumes failed", file=sys.stderr)
     return cli.EXIT_FAILED if failed else cli.EXIT_OK
+
+
+def references_option(args: argparse.Namespace) -> str:
+    """Return how to name the reference masks of the segmented volumes to the scoring script."""
+    if args.inputs:
+        return "--references FOLDER_OF_MASKS"
+    subset = "" if args.subset == "all" else f" --subset {args.subset}"
+    return f"--dataset {args.dataset}{subset}"
 
 
 if __name__ == "__main__":

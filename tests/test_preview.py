@@ -1,0 +1,68 @@
+import io
+
+import numpy as np
+import pytest
+from matplotlib.image import imread
+from painted_spine import INTENSITY_OF_CLASS, paint_classes
+
+from spider2d.data.overlay import labels_of_classes
+from spider2d.inference.preview import choose_slices, draw_preview
+
+
+def draw(spacing_sra_mm, remarks=()):
+    classes = paint_classes()
+    png = draw_preview(
+        INTENSITY_OF_CLASS[classes], labels_of_classes(classes), spacing_sra_mm, "name", remarks
+    )
+    return imread(io.BytesIO(png))[..., :3]
+
+
+def pictures(picture):
+    """Return (top, bottom, left, right) of the dark image area in the first column of panels."""
+    dark = picture.max(axis=2) < 0.9
+    columns = np.flatnonzero(dark[: len(dark) // 3].mean(axis=0) > 0.5)
+    left_panel = columns[: np.flatnonzero(np.diff(columns) > 3)[0] + 1]
+    rows = np.flatnonzero(dark[:, left_panel].mean(axis=1) > 0.9)
+    first = rows[: np.flatnonzero(np.diff(rows) > 3)[0] + 1]
+    return first[0], first[-1] + 1, left_panel[0], left_panel[-1] + 1
+
+
+@pytest.mark.parametrize("spacing_sra_mm", [(4.0, 0.8, 0.8), (4.0, 0.5, 1.0)])
+def test_proportions_are_those_of_the_patient(spacing_sra_mm):
+    top, bottom, left, right = pictures(draw(spacing_sra_mm))
+    _, rows, columns = paint_classes().shape
+    expected = rows * spacing_sra_mm[1] / (columns * spacing_sra_mm[2])
+    assert (bottom - top) / (right - left) == pytest.approx(expected, rel=0.02)
+
+
+def test_image_is_grey_at_the_left_and_coloured_at_the_right():
+    picture = draw((4.0, 0.8, 0.8))
+    top, bottom, left, right = pictures(picture)
+    saturation = np.ptp(picture[top:bottom], axis=2)
+    assert saturation[:, left:right].max() < 0.02
+    assert saturation[:, right:].max() > 0.4
+
+
+def test_many_remarks_and_no_labels_still_make_a_picture():
+    image = np.random.default_rng(0).uniform(0, 100, (1, 40, 30))
+    png = draw_preview(image, np.zeros((1, 40, 30), np.uint8), (1.0, 0.5, 0.5), "empty", ["remark"] * 30)
+    assert imread(io.BytesIO(png)).shape[0] > 300
+
+
+def test_middle_slice_is_the_one_with_most_canal():
+    labels = np.zeros((20, 6, 6), np.uint8)
+    labels[2] = 5
+    labels[9, :2] = 100
+    labels[10, :3] = 100
+    assert choose_slices(labels, 3.0) == [5, 10, 15]
+
+
+def test_without_canal_the_slice_with_most_labels_and_without_labels_the_middle():
+    labels = np.zeros((20, 6, 6), np.uint8)
+    assert choose_slices(labels, 0.9) == [0, 10, 19]
+    labels[2] = 5
+    assert choose_slices(labels, 5.0) == [0, 2, 5]
+
+
+def test_one_slice_is_shown_once():
+    assert choose_slices(np.zeros((1, 6, 6), np.uint8), 1.0) == [0]
