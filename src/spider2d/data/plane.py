@@ -60,7 +60,7 @@ def resample_plane_to(stack: np.ndarray, size_hw: Sequence[int]) -> np.ndarray:
         return stack.astype(np.float32, copy=False)
     resampled = np.empty((*stack.shape[:-2], *size_hw), dtype=np.float32)
     for index in np.ndindex(stack.shape[:-2]):
-        resampled[index] = _resize(stack[index].astype(np.float32), size_hw)
+        _resize_into(resampled[index], stack[index].astype(np.float32, copy=False))
     return resampled
 
 
@@ -68,12 +68,15 @@ def resample_plane_labels(
     stack_shw: np.ndarray, spacing_rc_mm: Sequence[float], target_mm: float
 ) -> np.ndarray:
     """Resample label maps (S, H, W) like ``resample_plane``, taking the nearest pixel; keeps the type."""
-    height, width = resampled_size(stack_shw.shape[-2:], spacing_rc_mm, target_mm)
+    size_hw = resampled_size(stack_shw.shape[1:], spacing_rc_mm, target_mm)
     rows, columns = (
         np.minimum((np.arange(n_new) + 0.5) * n / n_new, n - 1).astype(np.intp)
-        for n, n_new in zip(stack_shw.shape[-2:], (height, width), strict=True)
+        for n, n_new in zip(stack_shw.shape[1:], size_hw, strict=True)
     )
-    return stack_shw[:, rows[:, None], columns]
+    resampled = np.empty((len(stack_shw), *size_hw), dtype=stack_shw.dtype)
+    for out_hw, in_hw in zip(resampled, stack_shw, strict=True):
+        out_hw[:] = in_hw[rows].take(columns, axis=1)
+    return resampled
 
 
 def pad_to_multiple(stack: np.ndarray, multiple: int = 32) -> tuple[np.ndarray, tuple[slice, slice]]:
@@ -112,19 +115,19 @@ def neighbour_indices(
     return [min(max(index + round(mm / slice_spacing_mm), 0), n_slices - 1) for mm in offsets_mm]
 
 
-def _resize(image_hw: np.ndarray, size_hw: Sequence[int]) -> np.ndarray:
-    """Resize one float32 image linearly, after smoothing the axes that shrink.
+def _resize_into(resized_hw: np.ndarray, image_hw: np.ndarray) -> None:
+    """Resize one float32 image linearly into ``resized_hw``, after smoothing the axes that shrink.
 
     Smoothing and interpolation are both symmetric, so a linear ramp stays the same ramp in mm (averaging over
     the area of output pixels, OpenCV's usual way, shifts it by up to a tenth of a pixel).
     """
-    sigmas = [_smoothing_sigma(n / n_new) for n, n_new in zip(image_hw.shape, size_hw, strict=True)]
+    sigmas = [_smoothing_sigma(n / n_new) for n, n_new in zip(image_hw.shape, resized_hw.shape, strict=True)]
     if any(sigmas):
         kernel_rc = [2 * math.ceil(3 * sigma) + 1 for sigma in sigmas]
         image_hw = cv2.GaussianBlur(
             image_hw, kernel_rc[::-1], sigmaX=sigmas[1], sigmaY=sigmas[0], borderType=cv2.BORDER_REPLICATE
         )
-    return cv2.resize(image_hw, tuple(size_hw)[::-1], interpolation=cv2.INTER_LINEAR)
+    cv2.resize(image_hw, resized_hw.shape[::-1], dst=resized_hw, interpolation=cv2.INTER_LINEAR)
 
 
 def _smoothing_sigma(shrink_factor: float) -> float:

@@ -17,7 +17,10 @@ class PreparedStack(NamedTuple):
 
 
 def prepare_stack(
-    array_sra: np.ndarray, spacing_sra_mm: Sequence[float], pixel_size_mm: float
+    array_sra: np.ndarray,
+    spacing_sra_mm: Sequence[float],
+    pixel_size_mm: float,
+    dtype: type[np.floating] = np.float32,
 ) -> PreparedStack:
     """Normalise a canonical volume and resample it in plane, slice by slice to keep memory small.
 
@@ -25,16 +28,17 @@ def prepare_stack(
         array_sra: Canonical image (slice, row, column), any real type.
         spacing_sra_mm: Its spacing.
         pixel_size_mm: Wanted size of rows and columns.
+        dtype: Type of the stack; the computation is in float32.
 
     Returns:
-        float32 stack (S, H, W) over the same extent, values 0-2, and the window.
+        Stack (S, H, W) over the same extent, values 0-2, and the window.
 
     Raises:
         VolumeError: The image is constant.
     """
     window = fit_window(array_sra)
     size_hw = resampled_size(array_sra.shape[1:], spacing_sra_mm[1:], pixel_size_mm)
-    stack_shw = np.empty((len(array_sra), *size_hw), dtype=np.float32)
+    stack_shw = np.empty((len(array_sra), *size_hw), dtype=dtype)
     for index, native_hw in enumerate(array_sra):
         # Spikes are clipped before they could spread to their neighbours.
         stack_shw[index] = resample_plane_to(apply_window(native_hw, window), size_hw)
