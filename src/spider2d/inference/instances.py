@@ -1,50 +1,151 @@
-"""Class map to instances."""
+"""Class maps to instances: vertebrae and discs numbered from the bottom as in SPIDER, the canal one object.
 
-from dataclasses import dataclass, field
+The way: the course of the spine (``spine_frame``), discs along it (``discs``), boundaries where a disc is missing
+(``levels``), every vertebra voxel to the level between two boundaries (``vertebra_assign``), small pieces
+(``cleanup``), numbers (here). Geometry in mm only, no intensities, no randomness.
+"""
+
+from dataclasses import dataclass
 
 import edt
 import numpy as np
 
+from spider2d.errors import VolumeError
 from spider2d.inference.boundary import Boundary
-from spider2d.inference.cleanup import clean_canal
+from spider2d.inference.cleanup import clean_canal, tidy_instances
 from spider2d.inference.discs import find_discs
-from spider2d.inference.levels import add_missing_boundaries, estimate_pitch, sample_bodies
-from spider2d.inference.spine_frame import fit_spine
+from spider2d.inference.levels import (
+    add_missing_boundaries,
+    estimate_pitch,
+    place_walls,
+    sample_bodies,
+)
+from spider2d.inference.numbering import describe, number_levels, topmost_is_cut, vertebra_labels
+from spider2d.inference.spine_frame import SpineFrame, fit_spine
 from spider2d.inference.vertebra_assign import assign_levels
-from spider2d.labels import CANAL, CANAL_LABEL, DISC, DISC_OFFSET, VERTEBRA
+from spider2d.labels import BACKGROUND, CANAL, CANAL_LABEL, DISC, N_CLASSES, VERTEBRA
+
+FAR_MM = 1e4
+"""Slice spacing that keeps a distance transform within each slice."""
 
 
 @dataclass(frozen=True)
 class InstanceResult:
+    """Instances of one volume.
+
+    Attributes:
+        labels_sra: uint8 (S, R, A) SPIDER labels: vertebrae 1.. from the bottom, 100 canal, 200 + k the disc
+            below vertebra k.
+        topmost_incomplete: Whether the topmost vertebra is cut by the upper edge of the field of view.
+        notes: What a reader should know about this volume, one sentence each.
+    """
+
     labels_sra: np.ndarray
     topmost_incomplete: bool
-    notes: list[str] = field(default_factory=list)
+    notes: list[str]
 
 
-def label_instances(classes_sra, spacing_sra_mm, offsets_rc_mm=None) -> InstanceResult:
-    labels = np.zeros(classes_sra.shape, np.uint8)
-    box = tuple(slice(max(0, i.min()), i.max() + 1) for i in np.nonzero(classes_sra))
-    classes = np.pad(classes_sra[box], 1)
-    sp = tuple(float(x) for x in spacing_sra_mm)
-    canal = clean_canal(classes == CANAL, sp)
-    frame = fit_spine(np.where((classes == CANAL) & ~canal, 0, classes), sp)
-    di = np.argwhere(classes == DISC)
-    dp = di.astype(np.float32) * np.array(sp, np.float32)
-    dnum, discs = find_discs(dp, sp, frame)
-    vm = classes == VERTEBRA
-    vi = np.argwhere(vm)
-    vp = vi.astype(np.float32) * np.array(sp, np.float32)
-    bodies = sample_bodies(vp, sp, frame)
-    pitch = estimate_pitch(discs, bodies)
-    bounds = add_missing_boundaries(discs, bodies, frame, pitch)
-    depth = edt.edt(vm, anisotropy=sp, black_border=True, parallel=1)[vm]
-    lev = assign_levels(vi, depth, sp, bounds, classes.shape)
-    lev = np.maximum(lev, 1)
-    out = np.zeros(classes.shape, np.uint8)
-    out[canal] = CANAL_LABEL
-    out[tuple(vi.T)] = lev
-    rank = [i for i, b in enumerate(bounds) if b.disc]
-    lut = np.array([DISC_OFFSET + 1 + r for r in rank] + [0], np.uint8)
-    out[tuple(di.T)] = lut[dnum]
-    labels[box] = out[1:-1, 1:-1, 1:-1]
-    return InstanceResult(labels, False, [])
+def label_instances(
+    classes_sra: np.ndarray,
+    spacing_sra_mm: tuple[float, float, float],
+    offsets_rc_mm: np.ndarray | None = None,
+) -> InstanceResult:
+    """Turn a class map into numbered instances.
+
+    Args:
+        classes_sra: uint8 (S, R, A), classes 0-3 of ``labels.CLASS_NAMES``; other values count as background.
+            Slices from left to right, rows from the head down, columns from the front backwards.
+        spacing_sra_mm: Voxel size in mm (slice, row, column).
+        offsets_rc_mm: Predicted in-plane vector (row, column) in mm from each vertebra voxel to the centre of its
+            vertebra, float (2, S, R, A); None without a network that predicts it.
+
+    Returns:
+        The instances; all zero, with a note, where the map holds no vertebra and no disc (and no canal).
+
+    Raises:
+        VolumeError: If the arrays' shapes do not fit or a spacing is not positive.
+    """
+    _check(classes_sra, spacing_sra_mm, offsets_rc_mm)
+    labels = np.zeros(classes_sra.shape, dtype=np.uint8)
+    found = (classes_sra > BACKGROUND) & (classes_sra < N_CLASSES)
+    if not found.any():
+        return InstanceResult(labels, False, ["nothing was found: no vertebra, no disc, no canal"])
+    box = _bounding_box(found)
+    # A margin of one voxel lets every later step look at neighbours without asking for the edge.
+    classes = np.pad(np.where(found[box], classes_sra[box], np.uint8(BACKGROUND)), 1)
+    offsets = (
+        None if offsets_rc_mm is None else np.pad(offsets_rc_mm[(slice(None), *box)], ((0, 0), *[(1, 1)] * 3))
+    )
+    spacing = tuple(float(length) for length in spacing_sra_mm)
+    top_row = 1 if box[1].start == 0 else -1
+    boxed, cut, notes = _label_box(classes, spacing, offsets, top_row)
+    labels[box] = boxed[1:-1, 1:-1, 1:-1]
+    return InstanceResult(labels, cut, notes)
+
+
+def _check(classes_sra: np.ndarray, spacing_sra_mm: tuple, offsets_rc_mm: np.ndarray | None) -> None:
+    if classes_sra.ndim != 3 or len(spacing_sra_mm) != 3 or not np.all(np.array(spacing_sra_mm) > 0):
+        raise VolumeError(
+            f"instances need a class map (slice, row, column) and three positive spacings in mm; "
+            f"found shape {classes_sra.shape} and spacing {tuple(spacing_sra_mm)}"
+        )
+    if offsets_rc_mm is not None and offsets_rc_mm.shape != (2, *classes_sra.shape):
+        raise VolumeError(
+            f"offsets must have shape {(2, *classes_sra.shape)} to fit the class map; found {offsets_rc_mm.shape}"
+        )
+
+
+def _bounding_box(mask: np.ndarray) -> tuple[slice, slice, slice]:
+    spans = [np.flatnonzero(mask.any(axis=axes)) for axes in ((1, 2), (0, 2), (0, 1))]
+    return tuple(slice(int(span[0]), int(span[-1]) + 1) for span in spans)
+
+
+def _label_box(
+    classes: np.ndarray, spacing: tuple, offsets: np.ndarray | None, top_row: int
+) -> tuple[np.ndarray, bool, list[str]]:
+    """Label a padded box; ``top_row`` is the row at the upper edge of the image, -1 if the box ends below it."""
+    canal = clean_canal(classes == CANAL, spacing)
+    labels = np.where(canal, np.uint8(CANAL_LABEL), np.uint8(BACKGROUND))
+    vertebra_index, disc_index = np.argwhere(classes == VERTEBRA), np.argwhere(classes == DISC)
+    if len(vertebra_index) + len(disc_index) == 0:
+        return labels, False, ["no vertebra and no disc was found"]
+    frame = fit_spine(np.where((classes == CANAL) & ~canal, np.uint8(BACKGROUND), classes), spacing)
+    vertebra_mm = _millimetres(vertebra_index, spacing)
+    disc_number, boundaries = _find_boundaries(_millimetres(disc_index, spacing), vertebra_mm, spacing, frame)
+
+    depth = edt.edt(classes == VERTEBRA, anisotropy=(FAR_MM, *spacing[1:]), parallel=1)
+    at = tuple(vertebra_index.T)
+    offset = None if offsets is None else offsets[(slice(None), *at)].T.astype(np.float32)
+    level = assign_levels(vertebra_index, depth[at], spacing, boundaries, classes.shape, offset)
+
+    is_body = frame.in_front_of_wall(vertebra_mm)
+    body_volume = np.bincount(level[is_body], minlength=len(boundaries) + 1) * float(np.prod(spacing))
+    numbering = number_levels(body_volume)
+    disc_labels = [numbering.disc_label(index) for index, boundary in enumerate(boundaries) if boundary.disc]
+    labels += _tidied(classes.shape, vertebra_index, vertebra_labels(level, is_body, numbering), spacing)
+    labels += _tidied(
+        classes.shape, disc_index, np.array([*disc_labels, 0], dtype=np.uint8)[disc_number], spacing
+    )
+    cut = topmost_is_cut(labels, body_volume, numbering, top_row)
+    return labels, cut, describe(numbering, [boundary.disc for boundary in boundaries])
+
+
+def _millimetres(index_sra: np.ndarray, spacing: tuple) -> np.ndarray:
+    return index_sra.astype(np.float32) * np.array(spacing, dtype=np.float32)
+
+
+def _find_boundaries(
+    disc_mm: np.ndarray, vertebra_mm: np.ndarray, spacing: tuple, frame: SpineFrame
+) -> tuple[np.ndarray, list[Boundary]]:
+    """Return each disc voxel's disc number (-1 = none) and all boundaries from the bottom up."""
+    disc_number, discs = find_discs(disc_mm, spacing, frame)
+    bodies = sample_bodies(vertebra_mm, spacing, frame)
+    pitch_mm = estimate_pitch(discs, bodies)
+    return disc_number, place_walls(add_missing_boundaries(discs, bodies, frame, pitch_mm), bodies, frame)
+
+
+def _tidied(shape: tuple, index_sra: np.ndarray, values: np.ndarray, spacing: tuple) -> np.ndarray:
+    """Return an array with ``values`` at the voxels, loose fragments joined or dropped."""
+    instances = np.zeros(shape, dtype=np.uint8)
+    instances[tuple(index_sra.T)] = values
+    return tidy_instances(instances, spacing)

@@ -5,7 +5,7 @@ vertebrae are cut along their own endplates. The area of the vertebra class at e
 ends and the next begins.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import ndimage
@@ -20,6 +20,8 @@ CUT_AT_GAP, CUT_AT_WAIST = 1.25, 0.6
 other; waist is the area at the narrowest place as a share of the bodies' area on either side (0 = empty gap)."""
 BODY_SHARE_OF_PITCH = 0.78
 """Height of a body as a share of the distance between discs (the rest is disc)."""
+MIDDLE_MM, NEAR_MM = 8.0, 15.0
+"""The posterior wall is read off bodies this close to the middle and to the boundary."""
 TILTS_DEG = np.arange(-15.0, 16.0, 5.0)
 MIN_BODY_SHARE = 0.5
 """Below the lowest disc a body is a vertebra (its own disc missed) only if it has this share of the usual size."""
@@ -86,6 +88,25 @@ def add_missing_boundaries(
     for lower, upper in zip(known[:-1], known[1:], strict=True):
         cuts += _cut_between(lower, upper, bodies, frame, pitch_mm)
     return sorted(outer + inner + cuts, key=lambda boundary: boundary.height_mm)
+
+
+def place_walls(boundaries: list[Boundary], bodies: BodySample, frame: SpineFrame) -> list[Boundary]:
+    """Return the boundaries with the posterior wall taken from the bodies themselves, where there are any.
+
+    The canal's front, which the boundaries start from, lies some mm behind the bodies.
+    """
+    lateral = bodies.points_mm[:, 0] - np.interp(
+        bodies.points_mm[:, 1], frame.row_mm, frame.centre_sc_mm[:, 0]
+    )
+    middle = bodies.points_mm[np.abs(lateral) <= max(MIDDLE_MM, bodies.slice_mm)]
+    placed = []
+    for boundary in boundaries:
+        near = middle[np.abs(boundary.above_plane(middle)) < NEAR_MM]
+        if len(near) > 20:
+            back = boundary.wall_mm + float(np.percentile(boundary.behind_wall(near), 98))
+            boundary = replace(boundary, wall_mm=back)
+        placed.append(boundary)
+    return placed
 
 
 def _end_boundary(frame: SpineFrame, height_mm: float) -> Boundary:

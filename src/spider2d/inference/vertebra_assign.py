@@ -1,4 +1,4 @@
-"""Every vertebra voxel to its level: bent sheets between the levels first, then floods along the bone."""
+"""Every vertebra voxel to its level: by the bent sheets, then, near the joints, along the bone or by the network."""
 
 import numpy as np
 from scipy import sparse
@@ -6,31 +6,44 @@ from scipy.sparse import csgraph
 
 from spider2d.inference.boundary import TYPICAL_PITCH_MM, Boundary
 
-UNSURE_MM = 8.0
+UNSURE_MM = 4.0
 """Behind the bodies, voxels closer to a sheet than this are decided by the bone they hang on."""
-NECK_POWER = 2.0
+VOTE_MM = 15.0
+"""Behind the bodies, voxels closer to a sheet than this follow the network's offsets where it gave any."""
+BODY_MM = 2.0
+"""Voxels less far behind the posterior wall than this belong to a body, where the sheet is certain."""
+STEPS_SRA = ((1, 0, 0), (0, 1, 0), (0, 0, 1), (0, 1, 1), (0, 1, -1))
+"""Neighbours (and their opposites) of the flood: across slices straight on only, for slices are thick."""
 
 
 def assign_levels(
-    index_sra: np.ndarray, depth_mm: np.ndarray, spacing_sra_mm: tuple, boundaries: list[Boundary], shape_sra: tuple
+    index_sra: np.ndarray,
+    depth_mm: np.ndarray,
+    spacing_sra_mm: tuple[float, float, float],
+    boundaries: list[Boundary],
+    shape_sra: tuple[int, int, int],
+    offsets_mm: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Return for every vertebra voxel the number of boundaries below it, int16 (N,).
+    """Return for every vertebra voxel its level: the number of boundaries below it, int16 (N,).
 
     Args:
-        index_sra: Voxel indices (N, 3).
-        depth_mm: Distance of each voxel from the edge of the vertebra class, (N,).
+        index_sra: Voxel indices (N, 3), not on the edge of the array.
+        depth_mm: Distance of each voxel from the edge of the bone within its slice, (N,), above 0.
         spacing_sra_mm: Voxel size in mm (slice, row, column).
         boundaries: From the bottom up; may be empty.
         shape_sra: Shape of the array the indices belong to.
+        offsets_mm: Predicted in-plane vector (row, column) from each voxel to the centre of its vertebra, (N, 2).
     """
     points_mm = index_sra.astype(np.float32) * np.array(spacing_sra_mm, dtype=np.float32)
     level = np.zeros(len(index_sra), dtype=np.int16)
-    unsure = np.zeros(len(index_sra), dtype=bool)
+    from_sheet = np.full(len(index_sra), np.inf, dtype=np.float32)
     for boundary, scale in zip(boundaries, _scales(boundaries), strict=True):
-        above = boundary.above_sheet(points_mm, scale)
+        above, behind = boundary.above_sheet(points_mm, scale)
         level += above > 0
-        unsure |= (np.abs(above) < UNSURE_MM * scale) & (boundary.behind_wall(points_mm) > 2.0)
-    return flood(level, unsure, index_sra, depth_mm, spacing_sra_mm, shape_sra)
+        from_sheet = np.where(behind > BODY_MM, np.minimum(from_sheet, np.abs(above) / scale), from_sheet)
+    if offsets_mm is not None:
+        level = vote_by_offset(level, from_sheet < VOTE_MM, points_mm[:, 1:] + offsets_mm, points_mm[:, 1:])
+    return flood(level, from_sheet < UNSURE_MM, index_sra, depth_mm, spacing_sra_mm, shape_sra)
 
 
 def _scales(boundaries: list[Boundary]) -> list[float]:
@@ -42,56 +55,86 @@ def _scales(boundaries: list[Boundary]) -> list[float]:
     return list(np.clip(around / TYPICAL_PITCH_MM, 0.6, 1.3))
 
 
+def vote_by_offset(
+    level: np.ndarray, doubtful: np.ndarray, target_mm: np.ndarray, position_mm: np.ndarray
+) -> np.ndarray:
+    """Move doubtful voxels to the neighbouring level whose centre lies nearest to where their offset points.
+
+    Args:
+        level: Level of each voxel, (N,).
+        doubtful: Voxels that may move, bool (N,); the others fix the levels' centres.
+        target_mm: In-plane position (row, column) each voxel's offset points at, (N, 2).
+        position_mm: In-plane position of each voxel, (N, 2).
+    """
+    n_levels = int(level.max()) + 1
+    result = level.copy()
+    for _ in range(2):  # the centres move a little once the joints are right
+        count = np.bincount(result, minlength=n_levels)
+        centres = np.stack([np.bincount(result, position_mm[:, axis], n_levels) for axis in (0, 1)], axis=1)
+        centres[count > 0] /= count[count > 0, None]
+        centres[count == 0] = np.inf
+        target, start = target_mm[doubtful], level[doubtful]
+        best, best_distance = start.copy(), np.full(len(start), np.inf)
+        for step in (0, -1, 1):
+            candidate = np.clip(start + step, 0, n_levels - 1)
+            distance = np.linalg.norm(target - centres[candidate], axis=1)
+            best = np.where(distance < best_distance, candidate, best)
+            best_distance = np.minimum(distance, best_distance)
+        result[doubtful] = best
+    return result
+
+
 def flood(
     level: np.ndarray,
     unsure: np.ndarray,
     index_sra: np.ndarray,
     depth_mm: np.ndarray,
-    spacing_sra_mm: tuple,
-    shape_sra: tuple,
+    spacing_sra_mm: tuple[float, float, float],
+    shape_sra: tuple[int, int, int],
 ) -> np.ndarray:
     """Give every unsure voxel the level of the sure voxel that is nearest along the bone.
 
-    Paths are measured in mm divided by the depth inside the bone, so that they avoid narrow necks (the joints).
+    Paths are measured in mm divided by the depth inside the bone (mm), so that they avoid the narrow places:
+    the joints. Shortest paths by Dijkstra's algorithm from all sure voxels at once.
 
     Args:
-        level: Level of each voxel (N,).
+        level: Level of each voxel, (N,).
         unsure: Voxels to decide, bool (N,). Those that no sure voxel reaches keep their level.
-        index_sra: Voxel indices (N, 3).
-        depth_mm: Distance of each voxel from the edge of the bone, (N,).
-        spacing_sra_mm: Voxel size in mm.
+        index_sra: Voxel indices (N, 3), not on the edge of the array.
+        depth_mm: Distance of each voxel from the edge of the bone, (N,), above 0.
+        spacing_sra_mm: Voxel size in mm (slice, row, column).
         shape_sra: Shape of the array.
     """
     if not unsure.any() or unsure.all():
         return level
-    number = np.full(shape_sra, -1, dtype=np.int32)
-    number[tuple(index_sra.T)] = np.arange(len(index_sra), dtype=np.int32)
-    tails, heads, costs = [], [], []
-    unsure_index = index_sra[unsure]
-    unsure_number = np.flatnonzero(unsure).astype(np.int32)
-    for step in ((1, 0, 0), (0, 1, 0), (0, 0, 1), (0, 1, 1), (0, 1, -1)):
-        length = float(np.linalg.norm(np.array(step) * np.array(spacing_sra_mm)))
-        for sign in (1, -1):
-            neighbour = unsure_index + sign * np.array(step)
-            inside = np.all((neighbour >= 0) & (neighbour < np.array(shape_sra)), axis=1)
-            head = np.full(len(neighbour), -1, np.int32)
-            head[inside] = number[tuple(neighbour[inside].T)]
-            ok = head >= 0
-            tails.append(unsure_number[ok])
-            heads.append(head[ok])
-            narrow = np.minimum(depth_mm[unsure_number[ok]], depth_mm[head[ok]])
-            costs.append(length / narrow**NECK_POWER)
-    tail, head, cost = np.concatenate(tails), np.concatenate(heads), np.concatenate(costs)
-    used, compact = np.unique(np.concatenate([tail, head]), return_inverse=True)
-    n_edges = len(tail)
-    graph = sparse.csr_matrix(
-        (np.concatenate([cost, cost]), (np.concatenate([compact[n_edges:], compact[:n_edges]]),
-         np.concatenate([compact[:n_edges], compact[n_edges:]]))), shape=(len(used), len(used)))
+    tail, head, length = _bonds(np.flatnonzero(unsure), index_sra, spacing_sra_mm, shape_sra)
+    cost = length / np.minimum(depth_mm[tail], depth_mm[head])
+    used, node = np.unique(np.concatenate([tail, head]), return_inverse=True)
     seeds = np.flatnonzero(~unsure[used])
     if len(seeds) == 0:
         return level
-    distance, _, source = csgraph.dijkstra(graph, indices=seeds, min_only=True, return_predecessors=True)
-    reached = np.isfinite(distance)
+    ends = (node[len(tail) :], node[: len(tail)])
+    graph = sparse.csr_matrix((cost, ends), shape=(len(used), len(used)))
+    _, _, source = csgraph.dijkstra(graph, indices=seeds, min_only=True, return_predecessors=True)
+    reached = source >= 0
     result = level.copy()
     result[used[reached]] = level[used[source[reached]]]
     return result
+
+
+def _bonds(
+    voxels: np.ndarray, index_sra: np.ndarray, spacing_sra_mm: tuple, shape_sra: tuple
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the pairs of neighbouring voxels whose first is in ``voxels``, and their distance (mm)."""
+    number = np.full(shape_sra, -1, dtype=np.int32)
+    number[tuple(index_sra.T)] = np.arange(len(index_sra), dtype=np.int32)
+    tails, heads, lengths = [], [], []
+    for step in STEPS_SRA:
+        length = float(np.linalg.norm(np.multiply(step, spacing_sra_mm)))
+        for sign in (1, -1):
+            neighbour = number[tuple((index_sra[voxels] + np.multiply(sign, step)).T)]
+            is_bone = neighbour >= 0
+            tails.append(voxels[is_bone])
+            heads.append(neighbour[is_bone])
+            lengths.append(np.full(np.count_nonzero(is_bone), length))
+    return np.concatenate(tails), np.concatenate(heads), np.concatenate(lengths)

@@ -1,0 +1,105 @@
+"""Levels to label numbers: which levels hold a vertebra, what becomes of the rest, is the topmost one cut."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from spider2d.labels import DISC_OFFSET, MAX_VERTEBRA_LABEL
+
+MIN_BODY_SHARE, MIN_TOP_SHARE, MIN_BOTTOM_SHARE = 0.1, 0.04, 0.5
+"""A level is a vertebra if its body has this share of the usual volume. The topmost one may be cut by the field of
+view; below the lowest disc lies the sacrum, unless a nearly full body shows that the lowest disc was missed."""
+CUT_SHARE = 0.8
+"""A vertebra that touches the upper edge is incomplete if its body is smaller than this share of the next one."""
+
+
+@dataclass(frozen=True)
+class Numbering:
+    """Levels that are vertebrae.
+
+    Attributes:
+        lowest: Level that becomes vertebra 1.
+        vertebra_of_level: uint8 (levels,): label of each level, 0 where it holds no vertebra.
+    """
+
+    lowest: int
+    vertebra_of_level: np.ndarray
+
+    def disc_label(self, boundary: int) -> int:
+        """Return the label of the disc at a boundary (counted from the bottom), 0 below the lowest vertebra."""
+        vertebra = boundary + 2 - self.lowest  # the boundary lies below level boundary + 1
+        return DISC_OFFSET + vertebra if 1 <= vertebra <= MAX_VERTEBRA_LABEL else 0
+
+
+def number_levels(body_volume: np.ndarray) -> Numbering:
+    """Decide which levels are vertebrae.
+
+    Args:
+        body_volume: Volume of the vertebra class in front of the posterior wall, by level, (levels,) with
+            levels = boundaries + 1; all zero if there is no vertebra.
+    """
+    n_levels = len(body_volume)
+    with_disc = body_volume[1:][body_volume[1:] > 0]
+    usual = float(np.median(with_disc)) if len(with_disc) else float(body_volume[0])
+    share = body_volume / usual if usual > 0 else np.zeros(n_levels)
+    is_vertebra = share >= MIN_BODY_SHARE
+    is_vertebra[0] = share[0] >= MIN_BOTTOM_SHARE
+    is_vertebra[-1] |= share[-1] >= (MIN_TOP_SHARE if n_levels > 1 else MIN_BOTTOM_SHARE)
+    lowest = int(is_vertebra.argmax()) if is_vertebra.any() else min(1, n_levels - 1)
+    number = np.arange(n_levels) - lowest + 1
+    return Numbering(
+        lowest, np.where(is_vertebra & (number <= MAX_VERTEBRA_LABEL), number, 0).astype(np.uint8)
+    )
+
+
+def vertebra_labels(level: np.ndarray, is_body: np.ndarray, numbering: Numbering) -> np.ndarray:
+    """Return the label of every vertebra voxel, uint8 (N,), 0 for voxels that belong to no vertebra.
+
+    The arch of the lowest vertebra hangs below its disc and that of the topmost one may reach above a disc; so arch
+    voxels beyond the ends join the vertebra at that end. Body voxels beyond the ends (sacrum) are dropped.
+
+    Args:
+        level: Level of each voxel, (N,).
+        is_body: Whether each voxel lies in front of the posterior wall, bool (N,).
+        numbering: Result of :func:`number_levels`.
+    """
+    kept = np.flatnonzero(numbering.vertebra_of_level)
+    if len(kept) == 0:
+        return np.zeros(len(level), dtype=np.uint8)
+    joined = np.where(is_body, level, np.clip(level, kept[0], kept[-1]))
+    return numbering.vertebra_of_level[joined]
+
+
+def topmost_is_cut(
+    labels_sra: np.ndarray, body_volume: np.ndarray, numbering: Numbering, top_row: int
+) -> bool:
+    """Return whether the topmost vertebra touches the image's upper edge and is clearly smaller than the next.
+
+    Args:
+        labels_sra: Labels (S, R, A).
+        body_volume: Volume of the bodies by level, as in :func:`number_levels`.
+        numbering: Its result.
+        top_row: Row of ``labels_sra`` at the upper edge of the image, -1 if the array ends below it.
+    """
+    kept = np.flatnonzero(numbering.vertebra_of_level)
+    if len(kept) < 2 or top_row < 0:
+        return False
+    touches = bool((labels_sra[:, top_row] == numbering.vertebra_of_level[kept[-1]]).any())
+    return touches and bool(body_volume[kept[-1]] < CUT_SHARE * body_volume[kept[-2]])
+
+
+def describe(numbering: Numbering, is_disc: list[bool]) -> list[str]:
+    """Return notes on levels without a body and on boundaries without a disc (``is_disc``, from the bottom)."""
+    kept = np.flatnonzero(numbering.vertebra_of_level)
+    if len(kept) == 0:
+        return ["no vertebra was found"]
+    notes = [
+        f"no disc between vertebrae {boundary - numbering.lowest + 1} and {boundary - numbering.lowest + 2}: "
+        "cut where the bone is narrowest"
+        for boundary, disc in enumerate(is_disc)
+        if not disc and kept[0] <= boundary < kept[-1]
+    ]
+    missing = set(range(int(kept[0]), int(kept[-1]) + 1)) - set(kept.tolist())
+    return notes + [
+        f"the body of vertebra {level - numbering.lowest + 1} was not found" for level in sorted(missing)
+    ]
