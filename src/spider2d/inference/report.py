@@ -116,8 +116,9 @@ def find_warnings(
     warnings = _spacing_warnings(geometry)
     vertebrae = [instance["label"] for instance in instances if instance["class"] == CLASS_NAMES[VERTEBRA]]
     if not instances:
-        warnings.append(_warning("nothing_found", "no structure found; is this a sagittal lumbar-spine MRI?"))
-    elif not any(instance["class"] == CLASS_NAMES[CANAL] for instance in instances):
+        message = "no structure found; is this a sagittal lumbar-spine MRI?"
+        return [*warnings, _warning("nothing_found", message)]
+    if not any(instance["class"] == CLASS_NAMES[CANAL] for instance in instances):
         warnings.append(_warning("no_canal", "no spinal canal found"))
     if result.topmost_incomplete and vertebrae:
         message = "the field of view cuts the topmost vertebra"
