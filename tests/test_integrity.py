@@ -113,7 +113,7 @@ def test_structures_outside_the_crop_window(tmp_path):
     # 30 columns of 10 mm, the middle at 14.5: column 5 reaches 100 < 128 mm.
     (finding,) = check(tmp_path, make_mask(), spacing_mm=(10.0, 10.0, 30.0))
     assert finding.kind == "outside_window"
-    assert "reach 180 mm" in finding.message
+    assert "reach 180.0 mm" in finding.message
     assert "height is 352 mm" in finding.message
 
 

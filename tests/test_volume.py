@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from itertools import permutations, product
 from pathlib import Path
 
@@ -202,7 +204,7 @@ def write_2d(path, direction=(1, 0, 0, 1)):
 
 def test_2d_images_are_refused_without_saying_how_rows_run(tmp_path):
     write_2d(tmp_path / "a.mha")
-    with pytest.raises(VolumeError, match="superior-first or inferior-first"):
+    with pytest.raises(VolumeError, match="--rows-2d superior-first"):
         read_volume(tmp_path / "a.mha")
 
 
@@ -248,9 +250,27 @@ def test_a_failed_write_keeps_the_old_file_and_leaves_nothing_behind(tmp_path, m
     assert (tmp_path / "a.mha").read_bytes() == before
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit on the size of files")
+@pytest.mark.parametrize("name", ["a.mha", "a.nii.gz"])
+def test_a_full_disk_is_noticed(tmp_path, name):
+    program = """
+import resource, sys
+import numpy as np
+from spider2d.data.volume import Geometry, Volume, write_volume
+resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))
+noise = np.random.default_rng(0).integers(0, 3000, (10, 60, 60)).astype(np.int16)
+geometry = Geometry((60, 60, 10), (0.6, 0.6, 4.0), (0.0, 0.0, 0.0), (0.0, 0, 1, 1, 0, 0, 0, -1, 0))
+write_volume(sys.argv[1], Volume(noise, geometry))
+"""
+    done = subprocess.run([sys.executable, "-c", program, tmp_path / name], capture_output=True, text=True)
+    assert "VolumeError" in done.stderr.splitlines()[-1]
+    assert "cannot be written" in done.stderr.splitlines()[-1]
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_writing_below_a_file_is_one_clear_error(tmp_path):
     (tmp_path / "file").write_text("not a folder")
-    with pytest.raises(VolumeError, match="cannot be written. Check that the folder is writable"):
+    with pytest.raises(VolumeError, match=r"cannot be written \(.*\). Check that the folder is writable"):
         write_volume(tmp_path / "file" / "a.mha", oblique_volume())
 
 

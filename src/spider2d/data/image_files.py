@@ -65,7 +65,7 @@ def read_pixels(reader: sitk.ImageFileReader) -> sitk.Image:
     path = Path(reader.GetFileName())
     try:
         if suffix_of(path) in (".nii", ".nii.gz"):
-            _check_nifti_complete(path, reader)
+            check_nifti_complete(reader)
         image = reader.Execute()
         if suffix_of(path) in (".mha", ".nrrd"):
             _check_checksum(path, image)
@@ -111,14 +111,19 @@ def _check_scalar(image: sitk.Image | sitk.ImageFileReader, path: Path) -> None:
 def _check_rows_given(size: tuple[int, ...], path: Path, rows_2d: Rows2d | None) -> None:
     if rows_2d is None:
         raise VolumeError(
-            f"{path}: a 2D image of size {size}. Needed: a 3D volume, or for a sagittal slice "
-            "(columns from anterior to posterior) the option saying which way its rows run: "
-            "superior-first or inferior-first."
+            f"{path}: a 2D image of size {size}. Needed: a 3D volume. A sagittal slice (columns from "
+            "anterior to posterior) can be segmented when you say which way its rows run: "
+            "--rows-2d superior-first or --rows-2d inferior-first."
         )
 
 
-def _check_nifti_complete(path: Path, header: sitk.ImageFileReader) -> None:
-    """Refuse a NIfTI file that ends early or is damaged: ITK would fill in the rest without a word."""
+def check_nifti_complete(header: sitk.ImageFileReader) -> None:
+    """Refuse a NIfTI file that ends early or is damaged: ITK reads and writes such files without an error.
+
+    Raises:
+        EOFError, zlib.error, gzip.BadGzipFile: The data are not all there.
+    """
+    path = Path(header.GetFileName())
     data_bytes = math.prod(header.GetSize()) * int(header.GetMetaData("bitpix")) // 8
     needed = int(float(header.GetMetaData("vox_offset"))) + data_bytes
     available = _unpacked_bytes(path)

@@ -165,7 +165,7 @@ def _window_findings(foreground_sra: np.ndarray, spacing_sra_mm: tuple[float, ..
         reach_mm = (np.abs(occupied - centre).max() + 0.5) * spacing_sra_mm[axis]
         if reach_mm > window_mm / 2:
             message = (
-                f"structures reach {reach_mm:.0f} mm from the middle, the window's {name} is {window_mm:g} mm"
+                f"structures reach {reach_mm:.1f} mm from the middle, the window's {name} is {window_mm:g} mm"
             )
             yield WARNING, "outside_window", message
 

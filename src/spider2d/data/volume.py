@@ -5,6 +5,7 @@ getting there and back takes only axis permutation and flips, so oblique scans a
 """
 
 import os
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +16,19 @@ import SimpleITK as sitk
 
 from spider2d.data import dicom
 from spider2d.data.geometry import Geometry, Rows2d, grid_differences
-from spider2d.data.image_files import READABLE_SUFFIXES, geometry_of, open_image, read_pixels, suffix_of
+from spider2d.data.image_files import (
+    READABLE_SUFFIXES,
+    check_nifti_complete,
+    geometry_of,
+    open_image,
+    read_pixels,
+    suffix_of,
+)
+from spider2d.data.volume_paths import list_volumes, volume_name
 from spider2d.errors import VolumeError
 
 __all__ = [
+    "READABLE_SUFFIXES",
     "Canonical",
     "Geometry",
     "Volume",
@@ -156,10 +166,13 @@ def write_volume(path: Path | str, volume: Volume) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         sitk.WriteImage(_to_image(volume), str(unfinished), useCompression=True)
+        if suffix_of(path) == ".nii.gz":  # ITK does not notice a full disk here, as it does for .mha
+            check_nifti_complete(open_image(unfinished))
         unfinished.replace(path)
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, EOFError, zlib.error, VolumeError) as error:
+        reason = f" ({error.strerror})" if isinstance(error, OSError) and error.strerror else ""
         raise VolumeError(
-            f"{path}: cannot be written. Check that the folder is writable and the disk has space."
+            f"{path}: cannot be written{reason}. Check that the folder is writable and the disk has space."
         ) from error
     finally:
         if path.parent.is_dir():
@@ -214,44 +227,3 @@ def from_canonical(array_sra: np.ndarray, like: Volume) -> Volume:
 
 def _flip_index(flips: Sequence[bool]) -> tuple[slice, ...]:
     return tuple(slice(None, None, -1) if flip else slice(None) for flip in flips)
-
-
-def volume_name(path: Path | str) -> str:
-    """Return the name of a volume: its file name without .mha, .nii.gz ..., or the DICOM folder's name."""
-    path = Path(path).resolve()
-    return path.name[: len(path.name) - len(suffix_of(path))]
-
-
-def list_volumes(inputs: Sequence[Path | str]) -> list[Path]:
-    """Expand files and folders into the volumes to read, each once, in a stable order.
-
-    A file stands for itself. A folder stands for the volume files and the DICOM series in it; one without
-    either for its ``images`` folder (a data set in SPIDER's form) or else for its sub-folders.
-
-    Raises:
-        VolumeError: A path does not exist, or a folder holds no volume.
-    """
-    found: dict[Path, None] = {}
-    for path in map(Path, inputs):
-        if not path.exists():
-            raise VolumeError(f"{path}: no such file or folder. Check the path.")
-        volumes = _volumes_in(path) if path.is_dir() else [path]
-        if not volumes:
-            raise VolumeError(
-                f"{path}: no volume in this folder. "
-                f"Needed: {', '.join(READABLE_SUFFIXES)} files or DICOM series."
-            )
-        found.update(dict.fromkeys(volumes))
-    return list(found)
-
-
-def _volumes_in(folder: Path) -> list[Path]:
-    entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
-    volumes = [entry for entry in entries if entry.is_file() and suffix_of(entry)]
-    if not volumes and dicom.is_series_folder(folder):
-        volumes = [folder]
-    if volumes:
-        return volumes
-    if (folder / "images").is_dir():
-        return _volumes_in(folder / "images")
-    return [volume for entry in entries if entry.is_dir() for volume in _volumes_in(entry)]

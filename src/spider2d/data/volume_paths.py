@@ -1,0 +1,49 @@
+"""Which files and folders are volumes, and what they are called."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from spider2d.data import dicom
+from spider2d.data.image_files import READABLE_SUFFIXES, suffix_of
+from spider2d.errors import VolumeError
+
+
+def volume_name(path: Path | str) -> str:
+    """Return the name of a volume: its file name without .mha, .nii.gz ..., or the DICOM folder's name."""
+    path = Path(path).resolve()
+    return path.name[: len(path.name) - len(suffix_of(path))]
+
+
+def list_volumes(inputs: Sequence[Path | str]) -> list[Path]:
+    """Expand files and folders into the volumes to read, each once, in a stable order.
+
+    A file stands for itself. A folder stands for the volume files and the DICOM series in it; one without
+    either for its ``images`` folder (a data set in SPIDER's form) or else for its sub-folders.
+
+    Raises:
+        VolumeError: A path does not exist, or a folder holds no volume.
+    """
+    found: dict[Path, None] = {}
+    for path in map(Path, inputs):
+        if not path.exists():
+            raise VolumeError(f"{path}: no such file or folder. Check the path.")
+        volumes = _volumes_in(path) if path.is_dir() else [path]
+        if not volumes:
+            raise VolumeError(
+                f"{path}: no volume in this folder. "
+                f"Needed: {', '.join(READABLE_SUFFIXES)} files or DICOM series."
+            )
+        found.update(dict.fromkeys(volumes))
+    return list(found)
+
+
+def _volumes_in(folder: Path) -> list[Path]:
+    entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+    volumes = [entry for entry in entries if entry.is_file() and suffix_of(entry)]
+    if not volumes and dicom.is_series_folder(folder):
+        volumes = [folder]
+    if volumes:
+        return volumes
+    if (folder / "images").is_dir():
+        return _volumes_in(folder / "images")
+    return [volume for entry in entries if entry.is_dir() for volume in _volumes_in(entry)]
