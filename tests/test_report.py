@@ -76,7 +76,7 @@ def test_a_2d_image_has_positions_in_its_own_plane_and_no_millilitres():
 def test_nothing_found_is_an_empty_list_and_a_warning(volume):
     empty = np.zeros((5, 31, 21), np.uint8)
     assert describe_instances(empty, empty, volume.geometry) == []
-    (warning,) = find_warnings([], InstanceResult(empty, False), volume.geometry)
+    (warning,) = find_warnings([], InstanceResult(empty, False, []), volume.geometry)
     assert warning["code"] == "nothing_found" and warning["label"] is None
 
 
@@ -95,7 +95,7 @@ def test_cut_vertebra_and_low_confidence_name_their_labels(volume):
 def test_no_canal_is_remarked(volume):
     labels = np.where(boxes() == 2, 2, 0).astype(np.uint8)
     instances = describe_instances(labels, np.full_like(labels, 255), volume.geometry)
-    assert codes(find_warnings(instances, InstanceResult(labels, False), volume.geometry)) == [
+    assert codes(find_warnings(instances, InstanceResult(labels, False, []), volume.geometry)) == [
         ("no_canal", None)
     ]
 
@@ -106,12 +106,12 @@ def test_no_canal_is_remarked(volume):
 )
 def test_unusual_spacings_are_remarked(spacing_sra_mm, expected):
     volume, _ = paint_volume(LPS, np.zeros((5, 31, 21), np.uint8), spacing_sra_mm)
-    warnings = find_warnings([], InstanceResult(np.zeros(1), False), volume.geometry)
+    warnings = find_warnings([], InstanceResult(np.zeros(1), False, []), volume.geometry)
     assert [warning["code"] for warning in warnings].count("unusual_spacing") == expected
 
 
 def test_the_report_is_plain_json(volume):
     instances = describe_instances(boxes(), boxes(), volume.geometry)
-    warnings = find_warnings(instances, InstanceResult(boxes(), True), volume.geometry)
+    warnings = find_warnings(instances, InstanceResult(boxes(), True, []), volume.geometry)
     assert json.loads(json.dumps([instances, warnings])) == [instances, warnings]
     assert to_canonical(volume).array_sra.shape == boxes().shape
