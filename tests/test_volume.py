@@ -114,6 +114,11 @@ def test_canonical_array_is_a_view():
     assert np.shares_memory(to_canonical(volume).array_sra, volume.array_zyx)
 
 
+def test_an_array_of_another_size_than_its_grid_is_refused():
+    with pytest.raises(ValueError, match="on a grid of size"):
+        Volume(np.zeros((5, 4, 3)), make_volume(SAGITTAL).geometry)
+
+
 def test_from_canonical_refuses_another_shape():
     volume = make_volume(SAGITTAL)
     with pytest.raises(ValueError, match="needed"):

@@ -59,6 +59,10 @@ class Volume:
     array_zyx: np.ndarray
     geometry: Geometry
 
+    def __post_init__(self) -> None:
+        if self.array_zyx.shape != self.geometry.size_xyz[::-1]:
+            raise ValueError(f"array {self.array_zyx.shape} on a grid of size {self.geometry.size_xyz}")
+
     @property
     def two_dimensional(self) -> bool:
         """Whether the volume is one promoted 2D image; it is then written as 2D again."""
