@@ -34,7 +34,7 @@ class Augmentation:
     """
 
     def __init__(
-        self, config: AugmentConfig | None, patch_hw: tuple[int, int], foreground_crop: float = 0.75
+        self, config: AugmentConfig | None, patch_hw: tuple[int, int], foreground_crop: float = 0.85
     ):
         transforms = [WarpToPatch(patch_hw, config, foreground_crop)]
         if config is not None:
@@ -81,7 +81,7 @@ class Augmentation:
 
 
 def build_augmentation(
-    config: AugmentConfig | None, patch_hw: tuple[int, int], foreground_crop: float = 0.75
+    config: AugmentConfig | None, patch_hw: tuple[int, int], foreground_crop: float = 0.85
 ) -> Augmentation:
     """Return the augmentation of a configuration (None: patches only)."""
     return Augmentation(config, patch_hw, foreground_crop)

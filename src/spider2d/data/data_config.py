@@ -31,7 +31,7 @@ class DataConfig(ConfigModel):
     patch_hw: tuple[PatchSide, PatchSide] = (256, 192)
     channel_offsets_mm: Annotated[tuple[float, ...], Field(min_length=1, max_length=5)] = (0.0,)
     empty_fraction: Probability = 0.1
-    foreground_crop: Probability = 0.75
+    foreground_crop: Probability = 0.85
 
 
 class AugmentConfig(ConfigModel):

@@ -11,7 +11,7 @@ from scipy import fft
 
 from spider2d.data.offline_albumentations import A
 
-_AIR = 0.04
+_AIR = 0.03
 """Below this value pixels are taken for air, which stays dark in any contrast."""
 
 
@@ -34,8 +34,8 @@ class IntensityCurve(A.ImageOnlyTransform):
     def apply(self, img: np.ndarray, **_: Any) -> np.ndarray:
         """Map the grey values through the curve."""
         rng = self.random_generator
-        old = np.concatenate([[0.0], np.linspace(_AIR, 0.65, 5), [1.0]])
-        new = rng.uniform(0.02, 0.7, old.size)
+        old = np.array([0.0, _AIR, 0.09, 0.17, 0.3, 0.5, 1.0])  # most tissue lies between 0.05 and 0.5
+        new = rng.uniform(0.02, 0.5, old.size)
         if rng.random() < 0.5:
             new.sort()
         new[0] = 0.0
@@ -58,9 +58,9 @@ class Noise(A.ImageOnlyTransform):
     """Rician noise, as magnitude images have it (Gudbjartsson and Patz 1995), or Gaussian noise."""
 
     def apply(self, img: np.ndarray, **_: Any) -> np.ndarray:
-        """Add complex or real normal noise of a random strength."""
+        """Add complex or real normal noise of 2-25 % of the mean brightness."""
         rng = self.random_generator
-        sigma = np.float32(rng.uniform(0.005, 0.06))
+        sigma = np.float32(rng.uniform(0.02, 0.25) * img.mean())
         noisy = img + sigma * rng.standard_normal(img.shape, dtype=np.float32)
         if rng.random() < 0.5:
             noisy = np.hypot(noisy, sigma * rng.standard_normal(img.shape, dtype=np.float32))
@@ -100,11 +100,11 @@ class SaturationBand(A.ImageOnlyTransform):
         rng = self.random_generator
         height, width = img.shape[:2]
         angle, where = rng.uniform(0, np.pi), rng.uniform(0, 1, 2) * (height, width)
-        half_width, edge = rng.uniform(0.06, 0.2) * height, rng.uniform(3, 12)
+        half_width, edge = rng.uniform(0.04, 0.12) * height, rng.uniform(3, 12)
         rows, columns = np.ogrid[:height, :width]
         distance = np.abs((rows - where[0]) * np.cos(angle) + (columns - where[1]) * np.sin(angle))
         inside = np.clip((half_width - distance) / edge, 0, 1).astype(np.float32)
-        return img * (1 - np.float32(rng.uniform(0.5, 0.95)) * inside)[..., None]
+        return img * (1 - np.float32(rng.uniform(0.4, 0.9)) * inside)[..., None]
 
 
 class Dropout(A.ImageOnlyTransform):

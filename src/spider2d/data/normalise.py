@@ -14,7 +14,7 @@ FLOOR, CEILING = 0.0, 2.0
 """Range of normalised values. Padding and air lie at ``FLOOR``: whatever is added around an image has it."""
 
 LOW_PERCENTILE = 1.0
-HIGH_PERCENTILE = 95.0
+HIGH_PERCENTILE = 90.0
 _TRIM_PERCENT = 0.5
 _MAX_SAMPLES = 150_000
 
@@ -31,7 +31,7 @@ def fit_window(array: np.ndarray) -> IntensityWindow:
     """Find the intensities of a volume that become 0 and 1.
 
     Voxels with the volume's lowest value are taken for padding and left out. Of the others, ``low`` is the
-    1st percentile (air), and ``high`` the 95th percentile of the foreground, the voxels above the mean (the
+    1st percentile (air), and ``high`` the 90th percentile of the foreground, the voxels above the mean (the
     mean of the values trimmed to their central 99 %, so that spikes do not move it). An affine change of the
     intensities changes the window likewise.
 

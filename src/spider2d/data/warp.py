@@ -10,7 +10,7 @@ from spider2d.data.offline_albumentations import A
 
 _MAX_ASPECT = 1.1
 _ELASTIC_GRID_PX = 48
-_FOREGROUND_JITTER = 0.35
+_FOREGROUND_JITTER = 0.3
 _IDENTITY = np.eye(2)
 
 
@@ -82,7 +82,7 @@ def draw_centre(
 ) -> np.ndarray:
     """Return the slice position (row, column) of the patch's centre.
 
-    With probability ``foreground_crop`` it lies within about a third of the patch's sides of a random
+    With probability ``foreground_crop`` it lies within 0.3 of the patch's sides of a random
     labelled pixel; else the patch is placed anywhere inside the slice. Where the slice is smaller than the
     patch, the patch is centred on it.
     """
