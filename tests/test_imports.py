@@ -36,7 +36,7 @@ def module_name(path):
 def imported_modules(path):
     """Return the dotted names of everything a file imports, also inside functions."""
     names = []
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -70,7 +70,7 @@ def test_the_rule_finds_a_violation():
 def modules_loaded_by(*names):
     """Return the top-level packages that are loaded after importing modules in a fresh interpreter."""
     program = f"import sys, {', '.join(names)}; print(*{{name.split('.')[0] for name in sys.modules}})"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, encoding="utf-8", check=True)
     return set(done.stdout.split())
 
 

@@ -267,7 +267,9 @@ noise = np.random.default_rng(0).integers(0, 3000, (10, 60, 60)).astype(np.int16
 geometry = Geometry((60, 60, 10), (0.6, 0.6, 4.0), (0.0, 0.0, 0.0), (0.0, 0, 1, 1, 0, 0, 0, -1, 0))
 write_volume(sys.argv[1], Volume(noise, geometry))
 """
-    done = subprocess.run([sys.executable, "-c", program, tmp_path / name], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program, tmp_path / name], capture_output=True, encoding="utf-8"
+    )
     assert "VolumeError" in done.stderr.splitlines()[-1]
     assert "cannot be written" in done.stderr.splitlines()[-1]
     assert list(tmp_path.iterdir()) == []
