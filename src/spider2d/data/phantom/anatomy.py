@@ -61,7 +61,7 @@ def sample_anatomy(seed: int, variant: str | None = None) -> Anatomy:
     """
     rng = np.random.default_rng([seed, 1])
     sex = "F" if rng.random() < 0.6 else "M"
-    scale = float(np.clip(rng.normal(0.96 if sex == "F" else 1.04, 0.035), 0.86, 1.14))
+    scale = float(np.clip(rng.normal(0.95 if sex == "F" else 1.04, 0.045), 0.84, 1.16))
     disease = sample_disease(rng, variant, stacking.N_MODELLED)
     frames, bodies, discs = stacking.stack_spine(rng, scale, disease)
     joints = arch.joint_positions(rng, frames, bodies)

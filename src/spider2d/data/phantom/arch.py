@@ -25,7 +25,7 @@ def joint_positions(rng: np.random.Generator, frames: list[Frame], bodies: list[
 
 def _joint_pair(rng: np.random.Generator, disc: Frame, body: Body) -> Joints:
     lateral = 0.69 * body.half_width
-    behind = body.half_depth + 12.0 + rng.normal(0, 0.7)
+    behind = body.half_depth + 13.5 + rng.normal(0, 0.7)
     return tuple(disc.world((side * lateral, rng.normal(0, 0.8), behind)) for side in (-1, 1))
 
 
@@ -52,14 +52,14 @@ def vertebra_arch(
 
     parts = []
     for side, below, above in zip((-1, 1), *joints, strict=True):
-        pillar = (side * (side_mm + 1.0), top, depth + 8.5)
+        pillar = (side * (side_mm + 1.0), top, depth + 9.0)
         isthmus = (side * (side_mm - 0.5), end, depth + 13.5)
-        parts.append(part((side * side_mm, top, depth * 0.5), pillar, (4.4, 6.3, 4.0)))
-        parts.append(part(pillar, isthmus, (4.6, 4.5, 3.8)))
-        superior_tip = above + frame.axes @ (side * 1.0, -3.5, -2.6)
-        parts.append(Capsule(frame.world(pillar), superior_tip, (4.6, 4.5, 3.7), frame.axes))
-        inferior_tip = below + frame.axes @ (-side * 0.8, 4.0, 2.2)
-        parts.append(Capsule(frame.world(isthmus), inferior_tip, (4.6, 4.5, 3.7), frame.axes))
+        parts.append(part((side * side_mm, top, depth * 0.5), pillar, (4.5, 6.8, 4.2)))
+        parts.append(part(pillar, isthmus, (4.8, 4.6, 4.6)))
+        superior_tip = above + frame.axes @ (side * 1.0, -3.5, -3.0)
+        parts.append(Capsule(frame.world(pillar), superior_tip, (5.4, 5.0, 4.6), frame.axes))
+        inferior_tip = below + frame.axes @ (-side * 0.8, 4.0, 3.0)
+        parts.append(Capsule(frame.world(isthmus), inferior_tip, (5.4, 5.0, 4.6), frame.axes))
         parts.append(part(isthmus, (side * 1.5, end, lamina_mm), (3.4, 7.8, 3.0)))
         tip = (side * (side_mm + transverse_mm), top - rng.uniform(-2, 3), depth + 8.5 + transverse_back)
         parts.append(part(pillar, tip, (3.4, 4.4, 2.8)))
@@ -77,7 +77,7 @@ def spinous_process(
     drop, lateral = rng.uniform(0, 4), rng.normal(0, 0.7)
     start = frame.world((0, level_mm + 1, base_mm + 2))
     stop = frame.world((lateral, level_mm + 1 + drop, base_mm + length))
-    return (Capsule(start, stop, (3.1, half_height, 5.0), frame.axes, power=3.5),)
+    return (Capsule(start, stop, (3.1, half_height, 5.0), frame.axes, power=2.6),)
 
 
 def osteophytes(bridging: list[int], k: int, frames: list[Frame], bodies: list[Body]) -> tuple[Capsule, ...]:

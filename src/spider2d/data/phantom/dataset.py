@@ -102,8 +102,9 @@ def claim_folder(root: Path, settings: dict, n_patients: int) -> None:
         before = json.loads(note.read_text(encoding="utf-8"))
         larger = before.pop("patients") > n_patients
         if before != settings or larger:
+            found = f"{before}, {'more' if larger else 'at most as many'} patients"
             raise DatasetError(
-                f"{root} holds a phantom with other settings ({before}{', more patients' if larger else ''}). "
+                f"{root} holds a phantom with other settings: {found}; wanted: {settings}. "
                 "Delete the folder, or choose another one with --output."
             )
     root.mkdir(parents=True, exist_ok=True)

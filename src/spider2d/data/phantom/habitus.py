@@ -17,6 +17,7 @@ class Habitus:
         buttock_fat_mm: How much thicker it is at the buttocks.
         belly_mm: Distance from the front of the bodies to the abdominal wall.
         front_fat_mm: Thickness of the fat in front of the abdominal wall.
+        bowel_share: How much of the abdomen is bowel rather than fat (-1 to 1).
         muscle_fat: Share of fatty streaks in the back muscles (0-1).
         organs: (tissue name, place) of vessels, nerves and bowel; later ones cover earlier ones.
     """
@@ -25,6 +26,7 @@ class Habitus:
     buttock_fat_mm: float
     belly_mm: float
     front_fat_mm: float
+    bowel_share: float
     muscle_fat: float
     organs: tuple[tuple[str, Capsule], ...]
 
@@ -40,6 +42,7 @@ def sample_habitus(anatomy: Anatomy) -> Habitus:
         buttock_fat_mm=rng.uniform(4, 30) * (0.3 + thick),
         belly_mm=belly_mm,
         front_fat_mm=8 + 50 * thick * rng.uniform(0.6, 1.2),
+        bowel_share=rng.uniform(-0.6, 0.5),
         muscle_fat=float(rng.beta(1.5, 3.5)),
         organs=tuple(organs),
     )
@@ -47,14 +50,14 @@ def sample_habitus(anatomy: Anatomy) -> Habitus:
 
 def bowel(rng: np.random.Generator, anatomy: Anatomy, belly_mm: float) -> list[tuple[str, Capsule]]:
     """Return loops of bowel with wall and content, and often a bladder."""
-    midline, organs = anatomy.midline, []
+    midline, organs = anatomy.midline, large_organs(rng, anatomy)
     for _ in range(rng.integers(20, 45)):
         down = rng.uniform(-330, 95)
         front = float(midline.at("front_mm", np.array([down]))[0])
         centre = np.array([rng.uniform(-50, 50), down, front - rng.uniform(22, belly_mm)])
         loop = Capsule(centre, centre + rng.normal(0, 14, 3), tuple(rng.uniform(5, 15, 3)), np.eye(3))
         inner = Capsule(loop.start, loop.end, tuple(r - 2 for r in loop.radii), loop.axes)
-        content = rng.choice(["bowel", "bowel", "organ", "gas", "deep_fat"])
+        content = rng.choice(["bowel", "bowel", "organ", "gas", "deep_fat", "muscle"])
         organs += [("bowel_wall", loop), (str(content), inner)]
     s1 = anatomy.sacrum.segments[0][0].centre
     if rng.random() < 0.6:
@@ -63,6 +66,19 @@ def bowel(rng: np.random.Generator, anatomy: Anatomy, belly_mm: float) -> list[t
         shell = tuple(r + 3 for r in radii)
         organs.append(("bowel_wall", Capsule(centre, centre + (0.1, 0, 0), shell, np.eye(3))))
         organs.append(("bladder", Capsule(centre, centre + (0.1, 0, 0), radii, np.eye(3))))
+    return organs
+
+
+def large_organs(rng: np.random.Generator, anatomy: Anatomy) -> list[tuple[str, Capsule]]:
+    """Return liver, spleen, stomach and the like: large smooth shapes in the upper abdomen."""
+    organs = []
+    for _ in range(rng.integers(2, 6)):
+        down = rng.uniform(-330, -130)
+        front = float(anatomy.midline.at("front_mm", np.array([down]))[0])
+        centre = np.array([rng.uniform(-60, 60), down, front - rng.uniform(50, 120)])
+        end = centre + rng.normal(0, 25, 3)
+        tissue = str(rng.choice(["organ", "organ", "bowel", "muscle"]))
+        organs.append((tissue, Capsule(centre, end, tuple(rng.uniform(18, 45, 3)), np.eye(3))))
     return organs
 
 
@@ -83,7 +99,7 @@ def vessels(rng: np.random.Generator, anatomy: Anatomy) -> list[tuple[str, Capsu
     organs = []
     fork = anatomy.vertebrae[1]
     for name, side, radius in (("vessel", -1, rng.uniform(6.5, 10)), (_cava(rng), 1, rng.uniform(6, 11))):
-        lateral, gap = rng.uniform(6, 13), rng.uniform(2, 7)
+        lateral, gap = rng.uniform(8, 18), rng.uniform(2, 7)
         path = [
             v.frame.world((side * lateral + (4 if side < 0 else 2), 0, -v.body.half_depth - radius - gap))
             for v in anatomy.vertebrae[1:]

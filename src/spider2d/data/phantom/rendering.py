@@ -10,7 +10,7 @@ import numpy as np
 from scipy import fft
 
 from spider2d.data.phantom.grid import Grid
-from spider2d.data.phantom.tissues import TEXTURE
+from spider2d.data.phantom.tissues import FAT_SHARE, FIBRE, GRAIN
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,8 @@ class Scan:
     Attributes:
         brightness: Mean brightness by tissue number, subcutaneous fat of T1 about 1.
         texture: Factor on the tissues' texture.
+        fat_shift_px: Rows by which chemical shift displaces fat.
+        motion_mm: Blur of the moving abdomen.
         coil_depth_mm: Depth at which a surface coil behind the back has lost 63 % of its signal.
         coil_level_mm, coil_length_mm: Level of the coil's middle and its half length.
         bias: Relative strength of a smooth unevenness.
@@ -33,6 +35,8 @@ class Scan:
 
     brightness: np.ndarray
     texture: float
+    fat_shift_px: int
+    motion_mm: float
     coil_depth_mm: float
     coil_level_mm: float
     coil_length_mm: float
@@ -53,6 +57,8 @@ def sample_scan(rng: np.random.Generator, brightness: np.ndarray, sequence: str)
     return Scan(
         brightness=brightness,
         texture=rng.uniform(0.6, 1.3),
+        fat_shift_px=int(rng.choice([-1, 0, 0, 1])),
+        motion_mm=rng.uniform(0.8, 3.5),
         coil_depth_mm=rng.uniform(250, 600) if flat else rng.uniform(70, 200),
         coil_level_mm=rng.uniform(-150, -70),
         coil_length_mm=rng.uniform(170, 300),
@@ -62,23 +68,43 @@ def sample_scan(rng: np.random.Generator, brightness: np.ndarray, sequence: str)
         resolution_mm=(pixel, pixel * rng.uniform(1.0, 1.3)),
         apodisation=rng.uniform(0.2, 1.0),
         ghost=rng.uniform(0, 0.02),
-        noise=rng.uniform(0.008, 0.03) * (1.3 if sequence == "t2_SPACE" else 1.0),
+        noise=rng.uniform(0.004, 0.022) * (1.3 if sequence == "t2_SPACE" else 1.0),
     )
 
 
-def contrast(scan: Scan, tissues: np.ndarray, n_sub: int, grain: np.ndarray) -> np.ndarray:
+def contrast(
+    scan: Scan, tissues: np.ndarray, n_sub: int, grain: np.ndarray, fibres: np.ndarray
+) -> np.ndarray:
     """Return the ideal image: the mean of the sub-slices' tissues, with their texture.
 
     Args:
         scan: The scan.
         tissues: uint8 tissue numbers of ``n_sub`` sub-slices per slice.
         n_sub: Sub-slices per slice.
-        grain: Field (slices, rows, columns) of about unit size the texture is made of.
+        grain: Field (slices, rows, columns) of about unit size: the lumpy part of the texture.
+        fibres: The same for the fibrous part.
     """
-    shape = (-1, n_sub, *tissues.shape[1:])
-    image = scan.brightness[tissues].reshape(shape).mean(axis=1)
-    amplitude = (TEXTURE * scan.texture).astype(np.float32)[tissues[n_sub // 2 :: n_sub]]
-    return image * np.maximum(1 + amplitude * grain, 0)
+    image = _mean_over_slice(scan.brightness, tissues, n_sub)
+    if scan.fat_shift_px:
+        fat = _mean_over_slice(scan.brightness * FAT_SHARE, tissues, n_sub)
+        image += np.roll(fat, scan.fat_shift_px, axis=1) - fat
+    middle = tissues[n_sub // 2 :: n_sub]
+    texture = (GRAIN * np.float32(scan.texture))[middle] * grain
+    texture += (FIBRE * np.float32(scan.texture))[middle] * fibres
+    return image * np.maximum(1 + texture, 0)
+
+
+def _mean_over_slice(brightness: np.ndarray, tissues: np.ndarray, n_sub: int) -> np.ndarray:
+    return sum(brightness[tissues[number::n_sub]] for number in range(n_sub)) / np.float32(n_sub)
+
+
+def move_abdomen(scan: Scan, image: np.ndarray, grid: Grid, front_mm: np.ndarray) -> None:
+    """Blur the image in front of the spine (``front_mm`` per row), where bowel and breath move."""
+    distance = front_mm[:, None] - 14 - grid.coordinates(2)[None, :]
+    share = (1 / (1 + np.exp(np.clip(-distance / 4, -30, 30)))).astype(np.float32)
+    sigma = scan.motion_mm / grid.spacing_sra_mm[1]
+    for plane in image:
+        plane += share * (cv2.GaussianBlur(plane, (0, 0), sigma) - plane)
 
 
 def sensitivity(

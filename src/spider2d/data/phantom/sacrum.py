@@ -27,13 +27,14 @@ def make_sacrum(rng: np.random.Generator, s1: Frame, body: Body, joints: Joints,
         end = frame.centre + frame.axes[:, 1] * size.half_height
         size = Body(
             half_width=(22 - 3.5 * number) * scale,
-            half_depth=(12.0 - 1.9 * number) * scale,
+            half_depth=(12.2, 9.5, 7.4, 5.8, 4.6)[number] * scale,
             half_height=(13.0 - 1.2 * number) * scale,
             wedge=0.02,
             concavity=(0.0, 0.0),
-            waist=0.06,
+            waist=0.05,
+            taper=0.11,
         )
-        shift = axes @ np.array([0, 0, 2.0 if number == 0 else 0.3])
+        shift = axes @ np.array([0, 0, 0.6 if number == 0 else 0.0])
         frame = Frame(end + axes[:, 1] * (size.half_height + 0.5) + shift, axes)
         segments.append((frame, size))
         joint = end + shift + axes[:, 1] * 0.25

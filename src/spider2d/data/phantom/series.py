@@ -2,17 +2,24 @@
 
 from dataclasses import dataclass
 
-import cc3d
 import cv2
 import numpy as np
 
+from spider2d.data.phantom import field_of_view
 from spider2d.data.phantom.anatomy import Anatomy, sample_anatomy
 from spider2d.data.phantom.grid import Grid
-from spider2d.data.phantom.rendering import Scan, acquire, contrast, make_grain, sample_scan, sensitivity
+from spider2d.data.phantom.rendering import (
+    Scan,
+    acquire,
+    contrast,
+    make_grain,
+    move_abdomen,
+    sample_scan,
+    sensitivity,
+)
 from spider2d.data.phantom.spine import paint_spine
-from spider2d.data.phantom.surroundings import paint_surroundings, sample_noises
+from spider2d.data.phantom.surroundings import Noises, paint_surroundings, sample_noises
 from spider2d.data.phantom.tissues import SEQUENCES, brightness_table
-from spider2d.labels import CANAL_LABEL, DISC_OFFSET
 
 N_SUB_SLICES = 3
 THICK_SLICE_MM = 2.0
@@ -74,28 +81,39 @@ def make_series(
     rng = np.random.default_rng([patient_seed, 10 + SEQUENCES.index(sequence)])
     scan = scan or sample_scan(rng, brightness_table(sequence, rng), sequence)
     anatomy = sample_anatomy(patient_seed, variant)
-    grid = place_grid(anatomy, shape, spacing, rng)
+    grid = field_of_view.place_grid(anatomy, shape, spacing, rng)
     n_sub = N_SUB_SLICES if spacing[0] > THICK_SLICE_MM else 1
-    labels, spine = paint_spine(anatomy, grid.with_sub_slices(n_sub))
-    labels = visible_labels(anatomy, labels[n_sub // 2 :: n_sub], grid)
-    image = render(scan, anatomy, grid, spine, n_sub, rng)
-    return PhantomSeries(image, labels, np.zeros(shape, bool), spacing, sequence, anatomy)
+    noises = sample_noises(patient_seed, grid)
+    rough = np.repeat(noises.rough, n_sub, axis=0)
+    labels, spine = paint_spine(anatomy, grid.with_sub_slices(n_sub), rough)
+    around = np.repeat(paint_surroundings(anatomy, noises, grid), n_sub, axis=0)
+    image = render(scan, np.where(spine > 0, spine, around), n_sub, anatomy, noises, grid, rng)
+    padding = field_of_view.sample_padding(rng, shape, spacing)
+    image[padding] = 0
+    labels = labels[n_sub // 2 :: n_sub].copy()
+    labels[padding] = 0
+    labels = field_of_view.visible_labels(anatomy, labels, grid)
+    return PhantomSeries(image, labels, padding, spacing, sequence, anatomy)
 
 
 def render(
-    scan: Scan, anatomy: Anatomy, grid: Grid, spine: np.ndarray, n_sub: int, rng: np.random.Generator
+    scan: Scan,
+    tissues: np.ndarray,
+    n_sub: int,
+    anatomy: Anatomy,
+    noises: Noises,
+    grid: Grid,
+    rng: np.random.Generator,
 ) -> np.ndarray:
-    """Return the image (float32) of a spine of ``n_sub`` sub-slices per slice in its surroundings."""
-    noises = sample_noises(anatomy.seed, grid)
-    around = np.repeat(paint_surroundings(anatomy, noises, grid), n_sub, axis=0)
-    tissues = np.where(spine > 0, spine, around)
-    grain = 0.7 * make_grain(rng, grid.shape_sra, grid.spacing_sra_mm[1]) + 0.9 * noises.lumps
-    image = contrast(scan, tissues, n_sub, grain)
-    levels, middle = grid.coordinates(1), grid.shape_sra[0] // 2
-    skin, front = (anatomy.midline.at(name, levels) for name in ("fascia_mm", "front_mm"))
-    image *= sensitivity(
-        scan, grid, skin + 10, front, smooth(noises.lumps[middle], 60 / grid.spacing_sra_mm[1])
-    )
+    """Return the image (float32) of tissues given in ``n_sub`` sub-slices per slice of the grid."""
+    pixel_mm, middle = grid.spacing_sra_mm[1], grid.shape_sra[0] // 2
+    grain = 0.7 * make_grain(rng, grid.shape_sra, pixel_mm) + 0.9 * noises.lumps
+    image = contrast(scan, tissues, n_sub, grain, noises.fibres)
+    levels, midline = grid.coordinates(1), anatomy.midline
+    front_mm = midline.at("front_mm", levels)
+    move_abdomen(scan, image, grid, front_mm)
+    uneven = smooth(noises.lumps[middle], 60 / pixel_mm)
+    image *= sensitivity(scan, grid, midline.at("fascia_mm", levels) + 10, front_mm, uneven)
     return acquire(scan, image, grid.spacing_sra_mm[1:], rng) * np.float32(RAW_SCALE)
 
 
@@ -104,59 +122,3 @@ def smooth(plane: np.ndarray, sigma_px: float) -> np.ndarray:
     small = cv2.resize(plane, (48, 48), interpolation=cv2.INTER_AREA)
     small = cv2.GaussianBlur(small, (0, 0), sigma_px * 48 / plane.shape[0])
     return cv2.resize(small / np.abs(small).max(), plane.shape[::-1], interpolation=cv2.INTER_CUBIC)
-
-
-def place_grid(
-    anatomy: Anatomy,
-    shape: tuple[int, int, int],
-    spacing: tuple[float, float, float],
-    rng: np.random.Generator,
-) -> Grid:
-    """Return a grid around the spine whose upper edge suits the anatomy.
-
-    The lower edge lies below S1; the upper edge runs through a disc, or through the upper half of the
-    topmost body where the anatomy wants that vertebra cut.
-    """
-    extent = [n * s for n, s in zip(shape, spacing, strict=True)]
-    bottom = min(75.0, 0.28 * extent[1])
-    wanted_top = bottom - extent[1]
-    cut = 0.35 if anatomy.disease.cut_top else -0.1
-    edges = [
-        v.frame.centre[1] - v.body.half_height * (1 - 2 * cut) * v.frame.axes[1, 1] for v in anatomy.vertebrae
-    ]
-    top = min(edges, key=lambda edge: abs(edge - wanted_top))
-    middle = np.interp(top + extent[1] / 2, anatomy.canal.down_mm, anatomy.canal.posterior_mm)
-    right = float(np.mean([v.frame.centre[0] for v in anatomy.vertebrae[:6]]))
-    origin = (
-        right - extent[0] / 2 + spacing[0] / 2,
-        top + spacing[1] / 2,
-        float(middle) - 0.55 * extent[2] + spacing[2] / 2,
-    )
-    return Grid(shape, spacing, origin)
-
-
-def visible_labels(anatomy: Anatomy, labels: np.ndarray, grid: Grid) -> np.ndarray:
-    """Return the labels of vertebrae with a visible body, their discs and the canal, one piece each."""
-    top = grid.coordinates(1)[0]
-    shown = [CANAL_LABEL]
-    for vertebra in anatomy.vertebrae:
-        height = vertebra.body.half_height * vertebra.frame.axes[1, 1]
-        if vertebra.frame.centre[1] + 0.3 * height > top:
-            shown += [vertebra.label, DISC_OFFSET + vertebra.label]
-    labels = np.where(np.isin(labels, shown), labels, np.uint8(0))
-    return keep_largest_pieces(labels)
-
-
-def keep_largest_pieces(labels: np.ndarray) -> np.ndarray:
-    """Return the labels reduced to the largest 26-connected piece of each."""
-    pieces = cc3d.connected_components(labels, connectivity=26)
-    sizes = np.bincount(pieces.ravel())
-    sizes[0] = 0
-    value = np.zeros(len(sizes), np.uint8)
-    value[pieces.ravel()] = labels.ravel()
-    keep = np.zeros(len(sizes), np.uint8)
-    for label in np.unique(value[1:]):
-        candidates = np.flatnonzero(value == label)
-        best = candidates[np.argmax(sizes[candidates])]
-        keep[best] = label
-    return keep[pieces]

@@ -84,6 +84,7 @@ class Body:
         wedge: How much taller the front is: half height grows by ``wedge`` * anterior distance (mm/mm).
         concavity: Depth of the endplates' hollow (mm), upper and lower.
         waist: Relative narrowing of the walls at mid height.
+        taper: Relative narrowing from the middle to the lower end (sacral segments).
         pits: Endplate defects (Schmorl nodes): (upper, right, posterior, radius, depth) each, in mm.
     """
 
@@ -93,6 +94,7 @@ class Body:
     wedge: float = 0.0
     concavity: tuple[float, float] = (1.5, 1.5)
     waist: float = 0.08
+    taper: float = 0.0
     pits: tuple[tuple[bool, float, float, float, float], ...] = ()
 
     def endplate(self, right: np.ndarray, posterior: np.ndarray, upper: bool) -> np.ndarray:
@@ -108,7 +110,8 @@ class Body:
 
     def wall(self, right: np.ndarray, down: np.ndarray, posterior: np.ndarray) -> np.ndarray:
         """Return the field of the side walls alone; the back is a little hollow towards the canal."""
-        slim = 1 - self.waist * np.maximum(1 - (down / self.half_height) ** 2, 0)
+        height = down / self.half_height
+        slim = 1 - self.waist * np.maximum(1 - height**2, 0) - self.taper * np.clip(height, -1.2, 1.2)
         u = right / (self.half_width * slim)
         back = 1 - 0.12 * np.maximum(1 - 2.2 * u * u, 0)
         v = posterior / (self.half_depth * slim * np.where(posterior > 0, back, 1))

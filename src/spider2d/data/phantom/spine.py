@@ -13,16 +13,25 @@ from spider2d.labels import DISC_OFFSET
 
 CORTEX_MM = 0.8
 JOINT_GAP_MM = 0.35
+ROUGHNESS_MM = 0.5
+ENDPLATE_SLACK_MM = 1.0
 
 
-def paint_spine(anatomy: Anatomy, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
+def paint_spine(anatomy: Anatomy, grid: Grid, rough: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return labels and tissues of the spine on a grid.
+
+    Args:
+        anatomy: The patient.
+        grid: The grid.
+        rough: Field in about [-1, 1] that makes bone surfaces uneven; the grid's shape.
 
     Returns:
         (labels_sra, tissues_sra), both uint8 of the grid's shape. Labels as SPIDER, with every vertebra that
         is modelled. Tissue 0 ("outside") means: whatever the surroundings hold there.
     """
     bones = paint_bones(anatomy, grid)
+    bones.nearest += ROUGHNESS_MM * rough
+    bones.second += ROUGHNESS_MM * rough
     inside = bones.nearest < 0
     labels = np.where(inside & (bones.owner != SACRUM_OWNER), bones.owner, np.uint8(0))
     tissues = np.zeros(grid.shape_sra, np.uint8)
@@ -71,6 +80,7 @@ def paint_disc(
     box = frame_box(disc.frame, (disc.half_width + 5, disc.half_height + 6, disc.half_depth + 7), grid)
     if box is None:
         return
+    # The slack lets the disc reach uneven endplates; where bone is, the disc is not.
     field, wall, down = disc_field(disc, below, above, grid.open_mesh(box))
     free = bones.nearest[box] >= 0
     inside, depth = free & (field < 0), -wall / disc.half_depth
@@ -78,7 +88,7 @@ def paint_disc(
     label[inside] = DISC_OFFSET + disc.label
     tissue[free & (field >= 0) & (field < 1.0) & (wall > -0.5)] = TISSUE["ligament"]
     tissue[inside] = TISSUE["annulus"]
-    core = inside & (field < -0.5)
+    core = inside & (field < -0.5 - ENDPLATE_SLACK_MM)
     tissue[core & (depth > 0.22)] = TISSUE[f"nucleus_{min(disc.pfirrmann + 1, 5)}"]
     cleft = (np.abs(down) < 0.5) & (disc.pfirrmann in (2, 3))
     tissue[core & (depth > 0.34) & ~cleft] = TISSUE[f"nucleus_{disc.pfirrmann}"]
@@ -98,4 +108,5 @@ def disc_field(
     back = 1 - 0.10 * np.maximum(1 - 2.2 * (right / disc.half_width) ** 2, 0) * (posterior > 0)
     half_depth = disc.half_depth * back + belly + hernia
     wall = superellipse(right / (disc.half_width + belly), posterior / half_depth) * disc.half_depth
-    return round_intersection(np.maximum(from_upper, from_lower), wall, 1.0), wall, down
+    between = np.maximum(from_upper, from_lower) - ENDPLATE_SLACK_MM
+    return round_intersection(between, wall, 1.0), wall, down

@@ -1,7 +1,7 @@
 """Stacking bodies and discs upon the sacrum: sizes by level, lordosis, scoliosis, slips.
 
-Typical adult sizes on MRI: lumbar body 33 mm deep, 27 mm high, 46 mm wide; lumbar disc 8-12 mm high. The
-tables below go from the lowest lumbar vertebra upwards to T7.
+Typical adult sizes on MRI: lumbar body 35-40 mm deep at its rims, 28 mm high, 46 mm wide; lumbar disc 8-12
+mm high in its middle. The tables go from the lowest lumbar vertebra upwards to T7.
 """
 
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ from spider2d.data.phantom.variants import Disease
 
 N_MODELLED = 11
 N_LUMBAR = 5
-BODY_HEIGHT_MM = (27.0, 27.5, 27.5, 27.0, 26.0, 25.0, 23.5, 22.5, 22.0, 21.5, 21.0)
-BODY_DEPTH_MM = (34.0, 34.0, 33.5, 32.5, 31.5, 30.5, 29.5, 29.0, 28.5, 28.0, 27.5)
+BODY_HEIGHT_MM = (28.0, 28.5, 28.5, 28.0, 27.0, 26.0, 24.5, 23.5, 23.0, 22.5, 22.0)
+BODY_DEPTH_MM = (39.5, 40.0, 39.5, 38.5, 37.0, 36.0, 35.0, 34.0, 33.5, 33.0, 32.5)
 BODY_WIDTH_MM = (50.0, 48.0, 46.0, 44.0, 42.0, 40.0, 38.0, 36.0, 34.5, 33.5, 32.5)
 BODY_WEDGE = (0.055, 0.015, 0.005, -0.005, -0.01, -0.02, -0.02, -0.02, -0.02, -0.02, -0.02)
-DISC_HEIGHT_MM = (9.5, 10.5, 10.0, 9.0, 8.0, 6.5, 5.5, 5.0, 4.6, 4.5, 4.4)
+DISC_HEIGHT_MM = (8.0, 8.5, 8.0, 7.2, 6.2, 4.8, 4.0, 3.7, 3.5, 3.4, 3.3)
 LEAN_DEG = (20.0, 8.0, -2.0, -9.0, -13.0, -14.0, -12.0, -9.0, -5.0, -1.0, 3.0)
 
 
@@ -74,13 +74,13 @@ def stack_spine(
         turn=rng.normal(0, 2.0),
     )
     axes = rotation(posture.sacral_slope, posture.tilt, posture.turn)
-    bodies = [Body(25 * scale, 16.5 * scale, 14 * scale, wedge=0.10, concavity=(1.2, 0.0), waist=0.05)]
+    bodies = [Body(25 * scale, 16.5 * scale, 14 * scale, wedge=0.08, concavity=(1.2, 0.0), taper=0.14)]
     frames = [Frame(axes[:, 1] * bodies[0].half_height, axes)]
-    discs = []
+    discs, stout = [], rng.normal(1, 0.05)
     for k in range(N_MODELLED):
         level = table_level(k, disease.n_lumbar)
         axes = posture.axes(rng, k, level)
-        body = sample_body(rng, level, scale, disease.pits[k], disease.wedged[k])
+        body = sample_body(rng, level, np.array([scale, stout]), disease.pits[k], disease.wedged[k])
         height = at_level(DISC_HEIGHT_MM, level) * scale * rng.normal(1, 0.08) * disease.narrowing[k]
         disc, frame = put_on_top(frames[-1], bodies[-1], axes, body, height, k, disease)
         discs.append(disc)
@@ -99,15 +99,18 @@ def at_level(table: tuple[float, ...], level: float) -> float:
     return float(np.interp(level, np.arange(len(table)), table))
 
 
-def sample_body(rng: np.random.Generator, level: float, scale: float, pits: tuple, wedged: float) -> Body:
-    """Return a body of ordinary variation for a level of the size tables."""
+def sample_body(
+    rng: np.random.Generator, level: float, scales: np.ndarray, pits: tuple, wedged: float
+) -> Body:
+    """Return a body for a level of the size tables; ``scales`` are the patient's: of all sizes, of depth."""
+    scale, stout = scales
     return Body(
         half_width=at_level(BODY_WIDTH_MM, level) * scale * rng.normal(1, 0.02) / 2,
-        half_depth=at_level(BODY_DEPTH_MM, level) * scale * rng.normal(1, 0.02) / 2,
+        half_depth=at_level(BODY_DEPTH_MM, level) * scale * stout * rng.normal(1, 0.02) / 2,
         half_height=at_level(BODY_HEIGHT_MM, level) * scale * rng.normal(1, 0.025) / 2 * (1 - 0.35 * wedged),
         wedge=at_level(BODY_WEDGE, level) + rng.normal(0, 0.01) - 0.2 * wedged,
         concavity=(rng.uniform(0.5, 2.0), rng.uniform(0.7, 2.4)),
-        waist=rng.uniform(0.06, 0.14),
+        waist=rng.uniform(0.07, 0.18),
         pits=pits,
     )
 

@@ -10,19 +10,22 @@ from spider2d.data.phantom.anatomy import Anatomy
 from spider2d.data.phantom.protocols import Protocol
 from spider2d.labels import CANAL_LABEL, DISC_OFFSET, MAX_VERTEBRA_LABEL
 
-OVERVIEW_COLUMNS = (
-    "new_file_name,num_vertebrae,num_discs,sex,birth_date,subset,AngioFlag,BodyPartExamined,DeviceSerialNumber,"
-    "EchoNumbers,EchoTime,EchoTrainLength,FlipAngle,ImagedNucleus,ImagingFrequency,"
-    "InPlanePhaseEncodingDirection,MRAcquisitionType,MagneticFieldStrength,Manufacturer,ManufacturerModelName,"
-    "NumberOfPhaseEncodingSteps,PercentPhaseFieldOfView,PercentSampling,PhotometricInterpretation,"
-    "PixelBandwidth,PixelSpacing,RepetitionTime,SAR,SamplesPerPixel,ScanningSequence,SequenceName,"
-    "SeriesDescription,SliceThickness,SoftwareVersions,SpacingBetweenSlices,SpecificCharacterSet,"
-    "TransmitCoilName,WindowCenter,WindowWidth"
-).split(",")
-GRADING_COLUMNS = (
-    "Patient,IVD label,Modic,UP endplate,LOW endplate,Spondylolisthesis,Disc herniation,Disc narrowing,"
-    "Disc bulging,Pfirrman grade"
-).split(",")
+# fmt: off
+OVERVIEW_COLUMNS = [
+    "new_file_name", "num_vertebrae", "num_discs", "sex", "birth_date", "subset", "AngioFlag",
+    "BodyPartExamined", "DeviceSerialNumber", "EchoNumbers", "EchoTime", "EchoTrainLength", "FlipAngle",
+    "ImagedNucleus", "ImagingFrequency", "InPlanePhaseEncodingDirection", "MRAcquisitionType",
+    "MagneticFieldStrength", "Manufacturer", "ManufacturerModelName", "NumberOfPhaseEncodingSteps",
+    "PercentPhaseFieldOfView", "PercentSampling", "PhotometricInterpretation", "PixelBandwidth",
+    "PixelSpacing", "RepetitionTime", "SAR", "SamplesPerPixel", "ScanningSequence", "SequenceName",
+    "SeriesDescription", "SliceThickness", "SoftwareVersions", "SpacingBetweenSlices",
+    "SpecificCharacterSet", "TransmitCoilName", "WindowCenter", "WindowWidth", "",
+]
+GRADING_COLUMNS = [
+    "Patient", "IVD label", "Modic", "UP endplate", "LOW endplate", "Spondylolisthesis", "Disc herniation",
+    "Disc narrowing", "Disc bulging", "Pfirrman grade", "",
+]
+# fmt: on
 _MAKER = {"Ingenia": ("Philips Healthcare", "3.0")}
 _TIMES = {"t1": ("11.0", "550.0"), "t2": ("110.0", "3600.0"), "t2_SPACE": ("124.0", "1000.0")}
 
@@ -81,7 +84,7 @@ def grading_rows(patient: str, anatomy: Anatomy, n_discs: int) -> list[dict[str,
         values = (
             patient,
             k + 1,
-            0,
+            disease.modic[k],
             int(above),
             int(below),
             int(abs(disease.slip_mm[k]) > 2),

@@ -7,7 +7,7 @@ from spider2d.data.phantom.grid import Grid
 
 # Everything a phantom's field of view can show (mm right, down, posterior).
 LOWER_MM = (-90.0, -470.0, -300.0)
-UPPER_MM = (90.0, 240.0, 320.0)
+EXTENT_MM = (180.0, 710.0, 620.0)
 
 
 class WorldNoise:
@@ -22,7 +22,7 @@ class WorldNoise:
             shear: Millimetres the field moves backwards per millimetre down, for oblique fibres.
         """
         self.cell_mm, self.shear = cell_sra_mm, shear
-        size = [int((u - l) / c) + 3 for l, u, c in zip(LOWER_MM, UPPER_MM, cell_sra_mm, strict=True)]
+        size = [int(extent / cell) + 3 for extent, cell in zip(EXTENT_MM, cell_sra_mm, strict=True)]
         self.lattice = rng.random(size, dtype=np.float32) * 2 - 1
 
     def on(self, grid: Grid) -> np.ndarray:
