@@ -97,9 +97,13 @@ def draw_centre(
 
 
 def clamp_centre(centre: np.ndarray, size: np.ndarray, patch: np.ndarray) -> np.ndarray:
-    """Move a patch's centre so that the (undeformed) patch lies in the slice, or centre it if it cannot."""
-    first, last = (patch - 1) / 2, size - 1 - (patch - 1) / 2
-    return np.where(first <= last, np.clip(centre, first, np.maximum(first, last)), (size - 1) / 2)
+    """Move a patch's centre so that the (undeformed) patch lies in the slice, or centre it if it cannot.
+
+    The patch's first pixel falls on a whole pixel of the slice, so that cutting alone interpolates nothing.
+    """
+    first = np.round(centre - (patch - 1) / 2)
+    last = size - patch
+    return np.where(last >= 0, np.clip(first, 0, np.maximum(last, 0)), last // 2) + (patch - 1) / 2
 
 
 def draw_affine(rng: np.random.Generator, config: AugmentConfig) -> np.ndarray:
