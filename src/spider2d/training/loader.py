@@ -73,15 +73,18 @@ def build_loader(
 def auto_workers(process: Process) -> int:
     """Choose the number of workers of one process.
 
-    On a GPU: all cores but one, shared by the processes, at most `MAX_AUTO_WORKERS`. On a CPU the network and
-    the workers share the cores: one worker per four cores, at least one, fills the gaps between the network's
-    parallel parts (see experiments/README.md for the measurement).
+    On a GPU: all cores but one, shared by the processes, at most `MAX_AUTO_WORKERS`. On a CPU the network
+    keeps all cores busy, and a sample costs a hundredth of its own training: one worker per four cores, and
+    none below that, where a worker only takes time from the network's threads, which wait for each other.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    share = cores // process.world_size
+    share = _usable_cores() // process.world_size
     if process.device.type == "cuda":
         return max(1, min(share - 1, MAX_AUTO_WORKERS))
-    return max(1, share // 4)
+    return share // 4
+
+
+def _usable_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _start_worker(worker: int) -> None:

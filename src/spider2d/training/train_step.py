@@ -6,7 +6,7 @@ import time
 import torch
 from torch import Tensor, nn
 
-from spider2d.errors import Spider2dError
+from spider2d.errors import ConfigError, Spider2dError
 from spider2d.inference.slicewise import choose_precision
 from spider2d.models.losses import LossParts, training_loss
 from spider2d.models.unet2d import split_output
@@ -25,7 +25,7 @@ class TrainingDivergedError(Spider2dError):
 def resolve_precision(wanted: str, device: torch.device) -> str:
     """Return "fp32", "bf16" or "fp16": what "auto" means on this device, others as given."""
     if wanted == "fp16" and device.type != "cuda":
-        raise Spider2dError("training.precision=fp16 needs a GPU; use auto, bf16 or fp32 on a CPU")
+        raise ConfigError("training.precision=fp16 needs a GPU; use auto, bf16 or fp32 on a CPU")
     return choose_precision(wanted, str(device))
 
 

@@ -1,0 +1,58 @@
+import pytest
+import torch
+from torch.utils.data import Dataset
+
+from spider2d.errors import ConfigError
+from spider2d.training.distributed import Process
+from spider2d.training.loader import NumberedBatches, auto_workers, build_loader
+
+CPU = torch.device("cpu")
+
+
+class Numbers(Dataset):
+    def __getitem__(self, number):
+        return {"number": torch.tensor(number)}
+
+
+def numbers_of(first, last, batch, rank=0, world=1, workers=0):
+    loader = build_loader(Numbers(), first, last, batch, workers, Process(rank, world, CPU))
+    return [item["number"].tolist() for item in loader]
+
+
+def test_batches_of_one_process_count_on():
+    assert numbers_of(0, 3, 2) == [[0, 1], [2, 3], [4, 5]]
+
+
+def test_resumed_batches_are_those_an_uninterrupted_run_would_see():
+    assert numbers_of(2, 5, 4) == numbers_of(0, 5, 4)[2:]
+
+
+@pytest.mark.parametrize("world", [1, 2, 3, 6])
+def test_processes_share_each_global_batch(world):
+    shares = [numbers_of(1, 4, 6, rank, world) for rank in range(world)]
+    for step in range(3):
+        assert sum((share[step] for share in shares), []) == list(range(6 * (step + 1), 6 * (step + 2)))
+
+
+def test_workers_change_nothing():
+    assert numbers_of(0, 4, 2, workers=2) == numbers_of(0, 4, 2)
+
+
+def test_finished_run_has_no_batches():
+    assert numbers_of(5, 5, 2) == []
+    assert len(NumberedBatches(7, 5, 2)) == 0
+
+
+def test_batch_that_cannot_be_shared_is_refused():
+    with pytest.raises(ConfigError, match="batch_size = 6 cannot be shared by 4"):
+        numbers_of(0, 1, 6, 0, 4)
+
+
+def test_automatic_workers_leave_room_for_the_network(monkeypatch):
+    gpu = torch.device("cuda", 0)
+    expected = {(1, CPU): 0, (2, CPU): 0, (4, CPU): 1, (16, CPU): 4, (1, gpu): 1, (8, gpu): 7, (64, gpu): 12}
+    for (cores, device), workers in expected.items():
+        monkeypatch.setattr("spider2d.training.loader._usable_cores", lambda cores=cores: cores)
+        assert auto_workers(Process(0, 1, device)) == workers
+    monkeypatch.setattr("spider2d.training.loader._usable_cores", lambda: 16)
+    assert auto_workers(Process(0, 4, gpu)) == 3
