@@ -1,0 +1,304 @@
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import tiny_dataset
+
+from spider2d import cli
+from spider2d.data.extract import extract_dataset
+from spider2d.data.normalise import apply_window, fit_window
+from spider2d.data.slices import open_series, read_manifest
+from spider2d.errors import DatasetError
+from spider2d.labels import CANAL, DISC, IGNORE_CLASS, VERTEBRA, classes_of_labels
+
+SCRIPT = cli.PROJECT_ROOT / "preprocessing" / "extract_slices.py"
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    return tiny_dataset.write_dataset(tmp_path / "data")
+
+
+def run_script(*arguments, cwd=None):
+    command = [sys.executable, str(SCRIPT), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False)
+
+
+def files_of(folder):
+    return {path: path.stat().st_mtime_ns for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def names_in(folder):
+    return [row.name for row in read_manifest(folder)]
+
+
+def test_stored_arrays_are_the_canonical_ones_on_the_wanted_pixels(dataset, tmp_path):
+    extract_dataset(dataset, tmp_path / "out")
+    assert names_in(tmp_path / "out") == ["1_t1", "1_t2", "2_t2_SPACE", "3_t2"]
+    oblique = open_series(tmp_path / "out", "2_t2_SPACE")  # stored as PIR with an oblique direction
+    labels = tiny_dataset.labels_sra((9, 75, 65))
+    rows = ((np.arange(62) + 0.5) * 75 / 62).astype(int)  # 75 rows of 0.5 mm are 62 of 0.605 mm
+    columns = ((np.arange(54) + 0.5) * 65 / 54).astype(int)
+    np.testing.assert_array_equal(oblique.instances, labels[:, rows[:, None], columns])
+    np.testing.assert_array_equal(oblique.classes, classes_of_labels(oblique.instances))
+    np.testing.assert_allclose(oblique.meta.spacing_sra_mm, (0.9, 0.5 * 75 / 62, 0.5 * 65 / 54))
+    assert oblique.meta.native_shape_sra == (9, 75, 65)
+
+
+def test_image_is_normalised_and_lies_on_its_labels(dataset, tmp_path):
+    extract_dataset(dataset, tmp_path / "out")
+    for name in names_in(tmp_path / "out"):
+        series = open_series(tmp_path / "out", name)
+        assert series.image.dtype == np.float16
+        assert series.image.shape == series.classes.shape == series.instances.shape
+        image = np.float32(series.image)
+        vertebra, disc, canal = (np.median(image[series.classes == k]) for k in (VERTEBRA, DISC, CANAL))
+        assert 0 <= image.min() < 0.02 and image.max() < 2
+        assert disc < canal < vertebra  # as tiny_dataset draws them: 180, 550, 700
+        interior = np.float32([image[series.instances == k].std() for k in (1, 2, 3)])
+        assert interior.max() < 0.15  # a shift of image against mask would mix classes
+
+
+def test_unresampled_series_holds_exactly_the_normalised_image(tmp_path):
+    tiny_dataset.write_series(tmp_path / "data", "1_t2", (4.4, 0.6, 0.6))
+    extract_dataset(tmp_path / "data", tmp_path / "out")
+    series, image = open_series(tmp_path / "out", "1_t2"), tiny_dataset.image_sra(tiny_dataset.labels_sra())
+    np.testing.assert_array_equal(series.image, apply_window(image, fit_window(image)).astype(np.float16))
+    np.testing.assert_array_equal(series.instances, tiny_dataset.labels_sra())
+
+
+def test_manifest_and_meta(dataset, tmp_path):
+    extract_dataset(dataset, tmp_path / "out")
+    rows = {row.name: row for row in read_manifest(tmp_path / "out")}
+    row, meta = rows["2_t2_SPACE"], open_series(tmp_path / "out", "2_t2_SPACE").meta
+    assert (row.patient, row.sequence, row.n_slices, row.n_vertebrae) == ("2", "t2_SPACE", 9, 3)
+    assert (row.height, row.width, row.slice_spacing_mm) == (62, 54, 0.9)
+    assert row.labelled_classes == ("vertebra", "disc", "canal")
+    assert {r.patient: r.subset for r in rows.values() if r.name != "1_t2"} == {
+        r.patient: r.subset for r in rows.values() if r.name != "1_t1"
+    }
+    assert set(meta.centres) == {1, 2, 3} and meta.centres[1][0] == 4.0
+    assert meta.centres[1][1] > meta.centres[3][1]  # label 1 is the lowest, rows run downwards
+    assert meta.foreground_slices == list(range(1, 8))
+    settings = json.loads((tmp_path / "out" / "extraction.json").read_text())
+    assert (
+        settings["pixel_size_mm"] == 0.6 and settings["n_series"] == 4 and "SimpleITK" in settings["versions"]
+    )
+
+
+def test_arrays_are_memory_mapped_and_read_only(dataset, tmp_path):
+    extract_dataset(dataset, tmp_path / "out")
+    series = open_series(tmp_path / "out", "1_t1")
+    for array in (series.image, series.classes, series.instances):
+        assert isinstance(array, np.memmap) and not array.flags.writeable
+
+
+def test_unchanged_series_are_skipped_and_changed_ones_redone(dataset, tmp_path):
+    out = tmp_path / "out"
+    extract_dataset(dataset, out)
+    before = files_of(out)
+    report = extract_dataset(dataset, out)
+    assert report.written == [] and len(report.unchanged) == 4
+    assert {p: t for p, t in files_of(out).items() if p.suffix == ".npy"} == {
+        p: t for p, t in before.items() if p.suffix == ".npy"
+    }
+    tiny_dataset.write_series(dataset, "1_t1", seed=9)
+    assert extract_dataset(dataset, out).written == ["1_t1"]
+    os.utime(dataset / "masks" / "3_t2.mha", ns=(1, 1))
+    assert extract_dataset(dataset, out).written == ["3_t2"]
+
+
+def test_changed_settings_redo_everything(dataset, tmp_path):
+    extract_dataset(dataset, tmp_path / "out")
+    assert len(extract_dataset(dataset, tmp_path / "out", pixel_size_mm=0.8).written) == 4
+    series = open_series(tmp_path / "out", "1_t1")
+    assert series.image.shape == (5, round(61 * 0.7 / 0.8), round(47 * 0.5 / 0.8))
+    assert len(extract_dataset(dataset, tmp_path / "out", 0.8, source_classes=("disc",)).written) == 4
+    assert set(np.unique(open_series(tmp_path / "out", "1_t1").classes)) == {0, DISC}
+
+
+def test_a_damaged_series_is_made_again(dataset, tmp_path):
+    out = tmp_path / "out"
+    extract_dataset(dataset, out)
+    image = out / "1_t2" / "image.npy"
+    image.write_bytes(image.read_bytes()[:-500])
+    with pytest.raises(DatasetError, match="extract_slices"):
+        open_series(out, "1_t2")
+    assert extract_dataset(dataset, out).written == ["1_t2"]
+    assert open_series(out, "1_t2").image.shape == open_series(out, "1_t2").classes.shape
+
+
+def test_a_removed_series_leaves_the_manifest_and_is_reported(dataset, tmp_path):
+    out = tmp_path / "out"
+    extract_dataset(dataset, out)
+    for folder in ("images", "masks"):
+        (dataset / folder / "1_t2.mha").unlink()
+    report = extract_dataset(dataset, out)
+    assert report.leftover == ["1_t2"] and (out / "1_t2").is_dir()
+    assert names_in(out) == ["1_t1", "2_t2_SPACE", "3_t2"]
+
+
+def test_bad_series_are_reported_and_the_others_done(dataset, tmp_path):
+    out = tmp_path / "out"
+    truncated = dataset / "images" / "1_t1.mha"
+    truncated.write_bytes(truncated.read_bytes()[:2000])
+    shutil.copy(dataset / "masks" / "2_t2_SPACE.mha", dataset / "masks" / "3_t2.mha")
+    report = extract_dataset(dataset, out, workers=2)
+    assert sorted(report.failed) == ["1_t1", "3_t2"]
+    assert "truncated" in report.failed["1_t1"] and "grid of its image" in report.failed["3_t2"]
+    assert names_in(out) == ["1_t2", "2_t2_SPACE"]
+
+
+def test_a_series_that_became_bad_does_not_linger(dataset, tmp_path):
+    out = tmp_path / "out"
+    extract_dataset(dataset, out)
+    (dataset / "images" / "1_t1.mha").write_bytes(b"")
+    assert list(extract_dataset(dataset, out).failed) == ["1_t1"]
+    assert "1_t1" not in names_in(out)
+
+
+def test_unknown_labels_are_ignored_and_remarked(tmp_path):
+    labels = tiny_dataset.labels_sra()
+    labels[2, 10:14, 20:24] = 60
+    tiny_dataset.write_series(tmp_path / "data", "1_t1", labels=labels)
+    report = extract_dataset(tmp_path / "data", tmp_path / "out")
+    assert "[60]" in report.remarks["1_t1"]
+    series = open_series(tmp_path / "out", "1_t1")
+    assert (series.classes == IGNORE_CLASS).any() and 60 not in series.instances
+
+
+def test_images_alone_can_be_extracted(dataset, tmp_path):
+    shutil.rmtree(dataset / "masks")
+    extract_dataset(dataset, tmp_path / "out")
+    series = open_series(tmp_path / "out", "1_t1")
+    assert (series.classes == IGNORE_CLASS).all() and not series.instances.any()
+    assert series.meta.labelled == (False,) * 4
+    assert read_manifest(tmp_path / "out")[0].labelled_classes == ()
+
+
+def test_nothing_to_extract_and_unknown_classes_are_errors(tmp_path):
+    with pytest.raises(DatasetError, match="make_phantom"):
+        extract_dataset(tmp_path / "none", tmp_path / "out")
+    tiny_dataset.write_series(tmp_path / "data", "1_t1")
+    with pytest.raises(DatasetError, match="'bone'.*vertebra, disc, canal"):
+        extract_dataset(tmp_path / "data", tmp_path / "out", source_classes=("bone",))
+    (tmp_path / "data" / "images" / "1_t1.mha").write_bytes(b"")
+    with pytest.raises(DatasetError, match="not one series"):
+        extract_dataset(tmp_path / "data", tmp_path / "out")
+
+
+@pytest.mark.parametrize("content", ["", "name,patient\n1_t1,1\n"])
+def test_missing_or_foreign_manifest_names_the_command(tmp_path, content):
+    if content:
+        (tmp_path / "manifest.csv").write_text(content)
+    with pytest.raises(DatasetError, match="extract_slices"):
+        read_manifest(tmp_path)
+
+
+def test_script_writes_everything_and_says_what_is_next(dataset, tmp_path):
+    out = tmp_path / "out"
+    done = run_script("--dataset", dataset, "--output", out, "--workers", 2)
+    assert done.returncode == 0, done.stderr
+    assert "4 series written" in done.stdout
+    assert f"next: python src/train.py --set data.slices={out.as_posix()}" in done.stdout
+    sheet = cv2.imread(str(out / "contact_sheet.png"))
+    assert sheet.shape == (300, 4 * 220, 3) and sheet.std() > 20
+    assert not list(out.glob(".partial*"))
+
+
+def test_script_reports_bad_series_with_exit_code_1(dataset, tmp_path):
+    (dataset / "images" / "1_t1.mha").write_bytes(b"not an image")
+    done = run_script("--dataset", dataset, "--output", tmp_path / "out", "--workers", 1)
+    assert done.returncode == 1
+    assert "3 series written" in done.stdout
+    assert "error: 1_t1:" in done.stderr and "run the same command again" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_script_without_its_default_input_names_the_command(tmp_path):
+    done = run_script(cwd=tmp_path)
+    assert done.returncode == 1
+    assert "python preprocessing/make_phantom.py" in done.stderr and "Traceback" not in done.stderr
+
+
+def wait_for(condition, process):
+    deadline = time.monotonic() + 60
+    while not condition() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.002)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
+def test_a_killed_run_leaves_no_half_series_and_is_resumed(tmp_path):
+    labels = tiny_dataset.labels_sra((15, 260, 200))
+    for patient in range(1, 13):
+        tiny_dataset.write_series(tmp_path / "data", f"{patient}_t2", seed=patient, labels=labels)
+    out = tmp_path / "out"
+    command = [sys.executable, str(SCRIPT), "--dataset", tmp_path / "data", "--output", out, "--workers", "2"]
+    process = subprocess.Popen([*map(str, command)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    wait_for(lambda: len(list(out.glob("*/series.json"))) >= 2, process)
+    children = children_of(process.pid)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert process.returncode == -signal.SIGKILL
+    wait_for_end(children)
+    finished = [
+        path.parent.name for path in out.glob("*/series.json") if not path.parent.name.startswith(".")
+    ]
+    assert 2 <= len(finished) < 12
+    assert not (out / "manifest.csv").exists()
+    with pytest.raises(DatasetError):
+        read_manifest(out)
+    for name in finished:
+        open_series(out, name)
+    report = extract_dataset(tmp_path / "data", out)
+    assert sorted(report.unchanged) == sorted(finished) and len(report.written) == 12 - len(finished)
+    assert not list(out.glob(".partial*"))
+    for row in read_manifest(out):
+        np.testing.assert_array_equal(np.unique(open_series(out, row.name).instances), np.unique(labels))
+
+
+def children_of(pid):
+    """Return the process ids of the workers (Linux; elsewhere none are looked for)."""
+    children = Path(f"/proc/{pid}/task/{pid}/children")
+    return [int(child) for child in children.read_text().split()] if children.exists() else []
+
+
+def wait_for_end(pids):
+    """Wait until the orphaned workers have noticed that their parent is gone, which must not take long."""
+    deadline = time.monotonic() + 20
+    alive = [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+    while alive and time.monotonic() < deadline:
+        time.sleep(0.02)
+        alive = [pid for pid in alive if is_running(pid)]
+    assert alive == []
+
+
+def is_running(pid):
+    status = Path(f"/proc/{pid}/status")
+    try:
+        return "State:\tZ" not in status.read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def test_a_half_written_folder_is_never_taken_for_a_series(dataset, tmp_path):
+    out = tmp_path / "out"
+    extract_dataset(dataset, out)
+    for cut in ("series.json", "instances.npy"):
+        (out / "1_t1" / cut).unlink()
+        assert extract_dataset(dataset, out).written == ["1_t1"]
+
+
+def test_unwritable_output_is_one_message(dataset, tmp_path):
+    (tmp_path / "out").write_text("a file is in the way")
+    done = run_script("--dataset", dataset, "--output", tmp_path / "out")
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert str(tmp_path / "out") in done.stderr
