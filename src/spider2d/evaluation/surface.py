@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
-_REACH = 4
-"""Voxels along an axis within which neighbours are looked at one by one; more of them stop paying."""
+_REACH, _MAX_NEIGHBOURS = 8, 256
+"""How far (voxels along an axis), and how many neighbours are looked at one by one; more stop paying."""
 
 
 class SurfaceDistances(NamedTuple):
@@ -96,13 +96,14 @@ def _distances_to(target: np.ndarray, source: np.ndarray, spacing_mm: tuple[floa
 
 def _near_distances(target: np.ndarray, source: np.ndarray, spacing_mm: tuple[float, ...]) -> np.ndarray:
     """Return the distances up to a few voxels; infinite where no ``target`` voxel is that close."""
-    padded = np.pad(target, _REACH)
+    offsets, offset_distances_mm = _neighbours(tuple(spacing_mm))
+    margin = [(reach, reach) for reach in np.abs(offsets).max(axis=0)]
+    padded = np.pad(target, margin)
     strides = np.cumprod((1, *padded.shape[:0:-1]))[::-1]  # steps of the flat index, last axis fastest
-    positions = np.flatnonzero(np.pad(source, _REACH))
+    positions = np.flatnonzero(np.pad(source, margin))
     distances = np.full(positions.size, np.inf)
     pending = np.arange(positions.size)
     is_target = padded.ravel()
-    offsets, offset_distances_mm = _neighbours(tuple(spacing_mm))
     for step, distance_mm in zip((offsets @ strides).tolist(), offset_distances_mm.tolist(), strict=True):
         found = is_target[positions[pending] + step]
         distances[pending[found]] = distance_mm
@@ -114,13 +115,16 @@ def _near_distances(target: np.ndarray, source: np.ndarray, spacing_mm: tuple[fl
 
 @lru_cache(maxsize=64)
 def _neighbours(spacing_mm: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the offsets (K, ndim) closer than any voxel beyond the reach, nearest first, and their mm."""
+    """Return the offsets (K, ndim) of the nearest neighbours, nearest first, and their distances in mm.
+
+    Only those closer than any voxel beyond the reach, so that none nearer is left out.
+    """
     offsets = np.stack(np.meshgrid(*[np.arange(-_REACH, _REACH + 1)] * len(spacing_mm)), axis=-1)
     offsets = offsets.reshape(-1, len(spacing_mm))
     distances_mm = np.sqrt(((offsets * spacing_mm) ** 2).sum(axis=1))
-    order = np.argsort(distances_mm, kind="stable")
-    complete = distances_mm[order] < (_REACH + 1) * min(spacing_mm)
-    return offsets[order[complete]], distances_mm[order[complete]]
+    order = np.argsort(distances_mm, kind="stable")[:_MAX_NEIGHBOURS]
+    order = order[distances_mm[order] < (_REACH + 1) * min(spacing_mm)]
+    return offsets[order], distances_mm[order]
 
 
 def average_surface_distance(distances: SurfaceDistances) -> float:
