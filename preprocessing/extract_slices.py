@@ -28,6 +28,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         default=FOREGROUND_CLASSES,
         help="what the masks label, such as vertebra,disc (default: all); the loss leaves out the rest",
     )
+    parser.add_argument(
+        "--keep-others",
+        action="store_true",
+        help="keep the series of other data sets that are in the output folder: train on several sources",
+    )
     return parser.parse_args(argv)
 
 
@@ -40,7 +45,14 @@ def _positive_mm(text: str) -> float:
 
 def main(args: argparse.Namespace) -> int:
     """Extract, draw the contact sheet, and say what was done and what comes next."""
-    report = extract_dataset(args.dataset, args.output, args.pixel_size_mm, args.source_classes, args.workers)
+    report = extract_dataset(
+        args.dataset,
+        args.output,
+        args.pixel_size_mm,
+        args.source_classes,
+        args.workers,
+        args.keep_others,
+    )
     sheet = write_contact_sheet(args.output)
     print(f"{args.output}: {len(report.written)} series written, {len(report.unchanged)} unchanged")
     print(f"look at them: {sheet}")

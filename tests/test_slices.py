@@ -146,6 +146,40 @@ def test_a_removed_series_leaves_the_manifest_and_is_reported(dataset, tmp_path)
     assert names_in(out) == ["1_t1", "2_t2_SPACE", "3_t2"]
 
 
+def test_one_folder_can_hold_sources_that_label_different_classes(tmp_path):
+    out = tmp_path / "out"
+    tiny_dataset.write_series(tmp_path / "spider", "1_t1")
+    tiny_dataset.write_series(tmp_path / "bones", "90_t2")
+    extract_dataset(tmp_path / "spider", out)
+    extract_dataset(tmp_path / "bones", out, source_classes=("vertebra",), keep_others=True)
+    classes = {row.name: row.labelled_classes for row in read_manifest(out)}
+    assert classes == {"1_t1": ("vertebra", "disc", "canal"), "90_t2": ("vertebra",)}
+    tiny_dataset.write_series(tmp_path / "bones", "1_t1")
+    with pytest.raises(DatasetError, match="spider has a series of this name"):
+        extract_dataset(tmp_path / "bones", out, source_classes=("vertebra",), keep_others=True)
+    assert len(read_manifest(out)) == 2
+
+
+def test_a_kill_while_the_manifest_is_written_is_survived(dataset, tmp_path):
+    out = tmp_path / "out"
+    extract_dataset(dataset, out)
+    (out / "manifest.csv").rename(out / ".manifest.csv.tmp")
+    (out / ".partial-1_t1-123").mkdir()
+    report = extract_dataset(dataset, out)
+    assert len(report.unchanged) == len(read_manifest(out)) == 4
+    assert not list(out.glob(".*"))
+
+
+def test_a_series_of_another_version_is_made_again(dataset, tmp_path):
+    out = tmp_path / "out"
+    extract_dataset(dataset, out)
+    path = out / "3_t2" / "series.json"
+    path.write_text(path.read_text().replace('"schema_version":', '"schema_version":9'))
+    with pytest.raises(DatasetError, match="version"):
+        open_series(out, "3_t2")
+    assert extract_dataset(dataset, out).written == ["3_t2"]
+
+
 def test_bad_series_are_reported_and_the_others_done(dataset, tmp_path):
     out = tmp_path / "out"
     truncated = dataset / "images" / "1_t1.mha"

@@ -31,6 +31,7 @@ def series_of(classes, sequence="t2", labelled=CLASS_NAMES[1:]):
     source = SourceFingerprint(path="x", size=1, mtime_ns=1)
     recipe = {
         "schema_version": 1,
+        "source": "phantom",
         "image": source,
         "mask": source,
         "pixel_size_mm": 0.8,

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from spider2d.config import ConfigModel
 
@@ -11,6 +11,7 @@ OFFSET_UNIT_MM = 10.0
 """Unit of the offsets to a vertebra's centre, so that their values are of the order of one."""
 
 Probability = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
 PatchSide = Annotated[int, Field(ge=32, le=2048, multiple_of=32)]
 
 
@@ -57,11 +58,11 @@ class AugmentConfig(ConfigModel):
     """
 
     affine: Probability = 0.9
-    scale: tuple[float, float] = (0.75, 1.35)
-    rotate_degrees: float = 20.0
-    shear_degrees: float = 8.0
+    scale: tuple[Positive, Positive] = (0.75, 1.35)
+    rotate_degrees: Annotated[float, Field(ge=0, le=90)] = 20.0
+    shear_degrees: Annotated[float, Field(ge=0, le=40)] = 8.0
     elastic: Probability = 0.2
-    elastic_px: float = 2.0
+    elastic_px: Annotated[float, Field(ge=0, le=20)] = 2.0
     reverse_channels: Probability = 0.5
     contrast: Probability = 0.6
     intensity_curve: Probability = 0.25
@@ -72,3 +73,9 @@ class AugmentConfig(ConfigModel):
     ringing: Probability = 0.1
     saturation_band: Probability = 0.07
     dropout: Probability = 0.07
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "AugmentConfig":
+        if self.scale[0] > self.scale[1]:
+            raise ValueError("scale: the smaller factor must stand first")
+        return self

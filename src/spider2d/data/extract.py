@@ -28,6 +28,7 @@ from spider2d.data.slices import (
     SourceFingerprint,
     manifest_row,
     open_series,
+    read_meta,
     write_manifest,
     write_text_atomically,
 )
@@ -64,6 +65,7 @@ def extract_dataset(
     pixel_size_mm: float = 0.6,
     source_classes: Sequence[str] = FOREGROUND_CLASSES,
     workers: int = 1,
+    keep_others: bool = False,
 ) -> ExtractionReport:
     """Extract every series of a data set in SPIDER's form into a slices folder.
 
@@ -73,17 +75,21 @@ def extract_dataset(
         pixel_size_mm: In-plane pixel size of the stored slices.
         source_classes: Foreground classes this data set labels; the others count as unlabelled.
         workers: Processes; 1 works in this one.
+        keep_others: Keep the series of other data sets in the manifest, so that one folder can hold sources
+            that label different classes. Data sets are told apart by the names of their folders.
 
     Returns:
         What was done. ``manifest.csv`` lists the written and the unchanged series.
 
     Raises:
-        DatasetError: No data set there, an unknown class name, or not one series could be extracted.
+        DatasetError: No data set there, an unknown class name, a series name that another data set has, or
+            not one series could be extracted.
     """
     jobs = _plan(dataset_root, output, pixel_size_mm, source_classes)
     output.mkdir(parents=True, exist_ok=True)
     for partial in output.glob(f"{PARTIAL_PREFIX}*"):
         shutil.rmtree(partial)
+    others = _series_of_others(output, jobs) if keep_others else []
     pending = [job for job in jobs if not _is_current(job)]
     if pending:  # until the end the folder is unfinished, and must not look otherwise
         (output / MANIFEST_NAME).unlink(missing_ok=True)
@@ -97,8 +103,8 @@ def extract_dataset(
         raise DatasetError(
             f"{dataset_root}: not one series could be extracted. {next(iter(failed.values()))}"
         )
-    metas = _write_summary(output, dataset_root, done, failed)
-    names = {job.name for job in jobs}
+    metas = _write_summary(output, dataset_root, sorted(done + others), failed)
+    names = {job.name for job in jobs} | set(others)
     redone = {job.name for job in pending}
     return ExtractionReport(
         written=[name for name in done if name in redone],
@@ -124,6 +130,7 @@ def _plan(
     for series in dataset.series:
         recipe = SeriesRecipe(
             schema_version=SCHEMA_VERSION,
+            source=dataset_root.resolve().name,
             image=_fingerprint(series.image_path, dataset_root),
             mask=_fingerprint(series.mask_path, dataset_root) if series.mask_path else None,
             pixel_size_mm=pixel_size_mm,
@@ -134,6 +141,24 @@ def _plan(
         )
         jobs.append(SeriesJob(series.name, series.image_path, series.mask_path, recipe, output))
     return jobs
+
+
+def _series_of_others(output: Path, jobs: Sequence[SeriesJob]) -> list[str]:
+    """Return the names of the whole series that belong to other data sets."""
+    jobs_by_name = {job.name: job for job in jobs}
+    names = []
+    for path in sorted(output.glob(f"*/{SERIES_NAME}")):
+        name = path.parent.name
+        source = read_meta(output, name).recipe.source
+        job = jobs_by_name.get(name)
+        if job and source != job.recipe.source:
+            raise DatasetError(
+                f"{path.parent}: the data set {source} has a series of this name. Rename the files of "
+                f"{name} (another patient number), or extract into another folder."
+            )
+        if source != jobs[0].recipe.source:
+            names.append(name)
+    return names
 
 
 def _fingerprint(path: Path, dataset_root: Path) -> SourceFingerprint:

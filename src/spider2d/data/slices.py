@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict
 from spider2d.errors import DatasetError
 from spider2d.labels import CLASS_NAMES
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 MANIFEST_NAME, EXTRACTION_NAME, SERIES_NAME = "manifest.csv", "extraction.json", "series.json"
 IMAGE_FILE, CLASSES_FILE, INSTANCES_FILE = "image.npy", "classes.npy", "instances.npy"
 EXTRACT_COMMAND = "python preprocessing/extract_slices.py"
@@ -45,6 +45,7 @@ class SeriesRecipe(_Record):
 
     Attributes:
         schema_version: Version of the layout and of the normalisation.
+        source: Name of the data set the series belongs to.
         image: Fingerprint of the image file.
         mask: Fingerprint of the mask file; None for a series without one.
         pixel_size_mm: Wanted in-plane pixel size.
@@ -55,6 +56,7 @@ class SeriesRecipe(_Record):
     """
 
     schema_version: int
+    source: str
     image: SourceFingerprint
     mask: SourceFingerprint | None
     pixel_size_mm: float
@@ -152,9 +154,12 @@ def read_meta(slices_dir: Path | str, name: str) -> SeriesMeta:
     """Read what is known of a series beside its arrays; errors as ``open_series``."""
     folder = Path(slices_dir) / name
     try:
-        return SeriesMeta.model_validate_json((folder / SERIES_NAME).read_bytes())
+        meta = SeriesMeta.model_validate_json((folder / SERIES_NAME).read_bytes())
     except (OSError, ValueError) as error:
         raise _incomplete(folder) from error
+    if meta.recipe.schema_version != SCHEMA_VERSION:
+        raise _incomplete(folder)
+    return meta
 
 
 def open_arrays(slices_dir: Path | str, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -223,7 +228,7 @@ def write_manifest(slices_dir: Path, rows: Sequence[ManifestRow]) -> None:
 
 def write_text_atomically(path: Path, text: str) -> None:
     """Write a file that appears under its name only when it is complete."""
-    partial = path.with_name(f".partial-{path.name}")
+    partial = path.with_name(f".{path.name}.tmp")
     partial.write_text(text, encoding="utf-8", newline="")
     partial.replace(path)
 
