@@ -158,6 +158,10 @@ def test_one_folder_can_hold_sources_that_label_different_classes(tmp_path):
     with pytest.raises(DatasetError, match="spider has a series of this name"):
         extract_dataset(tmp_path / "bones", out, source_classes=("vertebra",), keep_others=True)
     assert len(read_manifest(out)) == 2
+    (tmp_path / "bones" / "images" / "1_t1.mha").unlink()
+    (out / "1_t1" / "image.npy").unlink()
+    report = extract_dataset(tmp_path / "bones", out, source_classes=("vertebra",), keep_others=True)
+    assert report.leftover == ["1_t1"] and names_in(out) == ["90_t2"]
 
 
 def test_a_kill_while_the_manifest_is_written_is_survived(dataset, tmp_path):

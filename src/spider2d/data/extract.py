@@ -28,7 +28,6 @@ from spider2d.data.slices import (
     SourceFingerprint,
     manifest_row,
     open_series,
-    read_meta,
     write_manifest,
     write_text_atomically,
 )
@@ -149,7 +148,10 @@ def _series_of_others(output: Path, jobs: Sequence[SeriesJob]) -> list[str]:
     names = []
     for path in sorted(output.glob(f"*/{SERIES_NAME}")):
         name = path.parent.name
-        source = read_meta(output, name).recipe.source
+        try:
+            source = open_series(output, name).meta.recipe.source
+        except DatasetError:
+            continue  # damaged or of another version: reported as left over, or made again
         job = jobs_by_name.get(name)
         if job and source != job.recipe.source:
             raise DatasetError(
