@@ -58,15 +58,26 @@ def test_a_shift_by_one_voxel_on_paper():
     """A disc of 2 x 5 x 3 voxels shifted by one voxel along y, i.e. 0.5 mm: 24 of 30 voxels are shared."""
     prediction = np.zeros_like(spine())
     prediction[7:9, 4:9, 2:5] = 201
-    disc = instance(score_pair(volume(spine()), volume(prediction)), structure="disc")
+    score = score_pair(volume(spine()), volume(prediction))
+    disc = instance(score, structure="disc")
     assert disc.dice == pytest.approx(2 * 24 / 60)
     assert disc.iou == pytest.approx(24 / 36)
     # Two voxels thick: all 30 are border voxels. In each direction 6 of them lie 0.5 mm away, 24 coincide.
     assert disc.asd_mm == pytest.approx(6 * 0.5 / 30)
     assert disc.hd95_mm == pytest.approx(0.5)
     assert disc.surface_dice_1mm == 1
+    assert score.strict["disc_panoptic_quality"] == pytest.approx(24 / 36)
     assert disc.reference_volume_ml == pytest.approx(30 * 4 * 0.5 * 0.8 / 1000)
     assert disc.volume_difference_ml == 0
+
+
+def test_panoptic_quality_needs_an_iou_above_one_half():
+    """Shifted by one of its two rows, the disc shares 15 of 30 voxels: IoU 1 / 3, Dice 1 / 2."""
+    prediction = np.where(spine() == 201, np.uint16(201), 0)
+    strict = score_pair(volume(spine()), volume(np.roll(prediction, 1, axis=0))).strict
+    assert strict["disc_dice"] == 0.5
+    assert strict["disc_f1"] == 1
+    assert strict["disc_panoptic_quality"] == 0
 
 
 def test_true_spacing_unlike_the_official_figure():

@@ -68,7 +68,8 @@ def test_a_plate_shifted_by_one_voxel(axis, shift_mm):
     assert distances.reference_to_prediction.tolist() == [shift_mm] * 49
     assert average_surface_distance(distances) == pytest.approx(shift_mm, abs=1e-12)
     assert hausdorff_95(distances) == pytest.approx(shift_mm, abs=1e-12)
-    assert surface_dice(distances, 1.0) == (1.0 if shift_mm <= 1 else 0.0)
+    assert surface_dice(distances, shift_mm) == 1  # the tolerance is inclusive
+    assert surface_dice(distances, shift_mm - 1e-6) == 0
 
 
 def test_two_cubes_shifted_by_one_slice():
@@ -93,6 +94,15 @@ def test_far_objects_use_the_same_distances():
     prediction = box_mask((4, 40, 40), (3, 30, 20), (4, 31, 21))
     distances = surface_distances(reference, prediction, SPACING)
     assert distances.reference_to_prediction == pytest.approx([np.sqrt(12.0**2 + 15**2 + 14**2)])
+
+
+def test_a_near_voxel_in_a_far_column_is_not_overlooked():
+    """10 columns of 0.1 mm are nearer than one row of 3 mm, though they are more voxels away."""
+    reference, prediction = np.zeros((2, 2, 15), dtype=bool)
+    reference[0, 0] = True
+    prediction[1, 0] = prediction[0, 10] = True
+    distances = surface_distances(reference, prediction, (3.0, 0.1))
+    assert distances.reference_to_prediction == pytest.approx([1.0])
 
 
 def test_hd95_takes_the_worse_direction():
