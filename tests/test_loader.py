@@ -4,7 +4,8 @@ from torch.utils.data import Dataset
 
 from spider2d.errors import ConfigError
 from spider2d.training.distributed import Process
-from spider2d.training.loader import NumberedBatches, auto_workers, build_loader
+from spider2d.training.loader import NumberedBatches, auto_workers, build_loader, check_batch
+from spider2d.training.train_config import TrainConfig
 
 CPU = torch.device("cpu")
 
@@ -44,8 +45,17 @@ def test_finished_run_has_no_batches():
 
 
 def test_batch_that_cannot_be_shared_is_refused():
+    config = TrainConfig(training={"batch_size": 6})
+    check_batch(config, Process(0, 3, CPU))
     with pytest.raises(ConfigError, match="batch_size = 6 cannot be shared by 4"):
-        numbers_of(0, 1, 6, 0, 4)
+        check_batch(config, Process(0, 4, CPU))
+
+
+def test_batch_too_small_for_the_norms_is_refused():
+    small = {"patch_hw": (32, 32)}
+    check_batch(TrainConfig(data=small, training={"batch_size": 2}), Process(0, 1, CPU))
+    with pytest.raises(ConfigError, match="one patch of 32 x 32 per process"):
+        check_batch(TrainConfig(data=small, training={"batch_size": 2}), Process(0, 2, CPU))
 
 
 def test_automatic_workers_leave_room_for_the_network(monkeypatch):

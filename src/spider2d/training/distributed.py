@@ -53,8 +53,7 @@ def wrap_network(network: nn.Module, process: Process) -> nn.Module:
     if process.world_size == 1:
         return network
     device_ids = [process.device.index] if process.device.type == "cuda" else None
-    # The running statistics of norms are averaged by `average_buffers`, so rank 0's need not be sent round.
-    return nn.parallel.DistributedDataParallel(network, device_ids=device_ids, broadcast_buffers=False)
+    return nn.parallel.DistributedDataParallel(network, device_ids=device_ids)
 
 
 @torch.no_grad()

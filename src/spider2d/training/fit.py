@@ -18,7 +18,7 @@ from spider2d.training import distributed
 from spider2d.training.cost import network_cost
 from spider2d.training.distributed import Process
 from spider2d.training.interrupt import StopRequest
-from spider2d.training.loader import build_loader
+from spider2d.training.loader import build_loader, check_batch
 from spider2d.training.overlays import series_picture
 from spider2d.training.run_data import RunData, select_series
 from spider2d.training.run_folder import BEST_NAME, LAST_NAME, check_folder, claim_folder
@@ -101,6 +101,7 @@ def fit(
         CheckpointError: A checkpoint cannot be read or written.
         TrainingDivergedError: The loss is no longer finite.
     """
+    check_batch(config, process)
     data = select_series(config.data.slices, config.validation.max_series)
     check_folder(folder, config, resume, overwrite)
     precision = resolve_precision(config.training.precision, process.device)

@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader, Dataset
 from spider2d.data.slice_dataset import start_loader_worker
 from spider2d.errors import ConfigError
 from spider2d.training.distributed import Process
+from spider2d.training.train_config import TrainConfig
 
 MAX_AUTO_WORKERS = 12
 
@@ -38,6 +39,26 @@ class NumberedBatches:
             yield list(range(start, start + share))
 
 
+def check_batch(config: TrainConfig, process: Process) -> None:
+    """Check that the processes can share a batch, and that the network's norms can work with it.
+
+    Raises:
+        ConfigError: It is no multiple of their number, or a process gets one patch that the encoder, which
+            halves it five times, shrinks to a single pixel: no statistics can be taken over one value.
+    """
+    batch_size, (height, width) = config.training.batch_size, config.data.patch_hw
+    if batch_size % process.world_size:
+        raise ConfigError(
+            f"training.batch_size = {batch_size} cannot be shared by {process.world_size} processes; "
+            "it must be a multiple of their number"
+        )
+    if batch_size // process.world_size * (height // 32) * (width // 32) < 2:
+        raise ConfigError(
+            f"one patch of {height} x {width} per process is too little to train on; "
+            "set a larger training.batch_size or data.patch_hw"
+        )
+
+
 def build_loader(
     samples: Dataset, first_step: int, last_step: int, batch_size: int, workers: int | str, process: Process
 ) -> DataLoader:
@@ -50,15 +71,7 @@ def build_loader(
         batch_size: Samples per step of all processes together.
         workers: Processes that make samples, or "auto".
         process: This process.
-
-    Raises:
-        ConfigError: The batch cannot be shared equally.
     """
-    if batch_size % process.world_size:
-        raise ConfigError(
-            f"training.batch_size = {batch_size} cannot be shared by {process.world_size} processes; "
-            "it must be a multiple of their number"
-        )
     workers = auto_workers(process) if workers == "auto" else workers
     return DataLoader(
         samples,
