@@ -35,7 +35,7 @@ class WarpToPatch(A.DualTransform):
     def get_params_dependent_on_data(self, params: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
         """Draw where the patch lies and how it is deformed."""
         rng, config = self.random_generator, self.config
-        centre = draw_centre(rng, data["mask"], self.patch_hw, self.foreground_crop)
+        centre = draw_centre(rng, data["instances"] != 0, self.patch_hw, self.foreground_crop)
         matrix, elastic = _IDENTITY, None
         if config is not None and rng.random() < config.affine:
             matrix = draw_affine(rng, config)
@@ -78,19 +78,19 @@ class WarpToPatch(A.DualTransform):
 
 
 def draw_centre(
-    rng: np.random.Generator, classes: np.ndarray, patch_hw: tuple[int, int], foreground_crop: float
+    rng: np.random.Generator, labelled: np.ndarray, patch_hw: tuple[int, int], foreground_crop: float
 ) -> np.ndarray:
     """Return the slice position (row, column) of the patch's centre.
 
     With probability ``foreground_crop`` it lies within 0.3 of the patch's sides of a random
-    labelled pixel; else the patch is placed anywhere inside the slice. Where the slice is smaller than the
+    labelled pixel (bool H, W); else the patch is placed anywhere inside the slice. Where the slice is smaller than the
     patch, the patch is centred on it.
     """
-    size, patch = np.array(classes.shape, dtype=float), np.array(patch_hw, dtype=float)
+    size, patch = np.array(labelled.shape, dtype=float), np.array(patch_hw, dtype=float)
     if rng.random() < foreground_crop:
-        labelled = np.flatnonzero(classes)
-        if labelled.size:
-            chosen = np.divmod(labelled[rng.integers(labelled.size)], classes.shape[1])
+        positions = np.flatnonzero(labelled)
+        if positions.size:
+            chosen = np.divmod(positions[rng.integers(positions.size)], labelled.shape[1])
             centre = np.array(chosen) + _FOREGROUND_JITTER * patch * rng.uniform(-1, 1, 2)
             return clamp_centre(centre, size, patch)
     return clamp_centre(rng.uniform(0, 1, 2) * (size - 1), size, patch)
