@@ -82,9 +82,9 @@ def draw_centre(
 ) -> np.ndarray:
     """Return the slice position (row, column) of the patch's centre.
 
-    With probability ``foreground_crop`` it lies within 0.3 of the patch's sides of a random
-    labelled pixel (bool H, W); else the patch is placed anywhere inside the slice. Where the slice is smaller than the
-    patch, the patch is centred on it.
+    With probability ``foreground_crop`` it lies within 0.3 of the patch's sides of a random labelled pixel
+    (``labelled`` is a bool array H, W); else the patch is placed anywhere inside the slice. Where the slice
+    is smaller than the patch, the patch is centred on it.
     """
     size, patch = np.array(labelled.shape, dtype=float), np.array(patch_hw, dtype=float)
     if rng.random() < foreground_crop:
