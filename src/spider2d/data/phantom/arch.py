@@ -60,7 +60,7 @@ def vertebra_arch(
         parts.append(Capsule(frame.world(pillar), superior_tip, (5.4, 5.0, 4.6), frame.axes))
         inferior_tip = below + frame.axes @ (-side * 0.8, 4.0, 3.0)
         parts.append(Capsule(frame.world(isthmus), inferior_tip, (5.4, 5.0, 4.6), frame.axes))
-        parts.append(part(isthmus, (side * 1.5, end, lamina_mm), (3.4, 7.8, 3.0)))
+        parts.append(part(isthmus, (side * 1.5, 0.5 * height, lamina_mm), (3.4, 8.5, 3.0)))
         tip = (side * (side_mm + transverse_mm), top - rng.uniform(-2, 3), depth + 8.5 + transverse_back)
         parts.append(part(pillar, tip, (3.4, 4.4, 2.8)))
     return (*parts, *spinous_process(rng, frame, lamina_mm, end, thoracic))
@@ -73,11 +73,10 @@ def spinous_process(
     if thoracic:
         stop = (rng.normal(0, 0.5), level_mm + rng.uniform(12, 19), base_mm + rng.uniform(15, 21))
         return (Capsule(frame.world((0, level_mm, base_mm)), frame.world(stop), (3.1, 5.5, 4.5), frame.axes),)
-    length, half_height = rng.uniform(18, 25), rng.uniform(8.0, 10.5)
-    drop, lateral = rng.uniform(0, 4), rng.normal(0, 0.7)
-    start = frame.world((0, level_mm + 1, base_mm + 2))
-    stop = frame.world((lateral, level_mm + 1 + drop, base_mm + length))
-    return (Capsule(start, stop, (3.1, half_height, 5.0), frame.axes, power=2.6),)
+    length, drop, lateral = rng.uniform(19, 26), rng.uniform(4, 8), rng.normal(0, 0.7)
+    start = frame.world((0, level_mm - 1, base_mm + 2))
+    stop = frame.world((lateral, level_mm - 1 + drop, base_mm + length))
+    return (Capsule(start, stop, (3.1, rng.uniform(9.5, 12.5), 5.0), frame.axes, power=2.6),)
 
 
 def osteophytes(bridging: list[int], k: int, frames: list[Frame], bodies: list[Body]) -> tuple[Capsule, ...]:

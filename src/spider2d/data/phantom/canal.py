@@ -42,11 +42,11 @@ def make_canal(
     for k, (frame, body) in enumerate(zip(frames, bodies, strict=True)):
         size = 0.8 if k == 0 else 1.0 if k <= n_lumbar else 0.88
         for down in (-0.6, 0.6):
-            gap = 1.2 + (fat_mm if k == 0 else 0.5 * fat_mm if (k, down) == (1, 0.6) else 0)
-            behind = body.half_depth + gap + half_depth * size
+            gap = fat_mm if k == 0 else 0.5 * fat_mm if (k, down) == (1, 0.6) else 0.4
+            behind = 0.9 * body.half_depth + gap + half_depth * size
             knots.append((*frame.world((0, down * body.half_height, behind)), size))
     for (frame, body), size in zip(sacrum.segments[1:3], (0.55, 0.35), strict=True):
-        knots.append((*frame.world((0, 0, body.half_depth + 3 + half_depth * size)), size))
+        knots.append((*frame.world((0, 0, body.half_depth + 2 + half_depth * size)), size))
     right, down, posterior, size = np.array(sorted(knots, key=lambda knot: knot[1])).T
     # A horizontal cut through a leaning tube is longer than its cross-section by 1 / cos(lean).
     slope = np.gradient(posterior, down)

@@ -74,7 +74,7 @@ def write_dataset(
         n_patients: Number of patients; each has T1 and T2, every sixth T2 SPACE too.
         seed: Seed of the data set.
         workers: Number of processes.
-        size: "small" (about 350 pixels in plane) or "clinical" (the sizes of the real data).
+        size: "small" (about 350 pixels in plane), "clinical" (the sizes of the real data) or "tiny".
 
     Returns:
         The number of series in the data set.

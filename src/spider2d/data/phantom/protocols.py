@@ -37,16 +37,23 @@ SMALL = (
     Protocol((15, 320, 320), (4.4, 0.875, 0.875), "Aera", 2),
     Protocol((17, 352, 320), (4.0, 0.9375, 0.9375), "SymphonyTim", 2),
 )
-SPACE_CLINICAL = (Protocol((120, 640, 640), (0.9, 0.46875, 0.46875), "Avanto_fit", 1),)
-SPACE_SMALL = (Protocol((96, 384, 320), (0.9, 0.8, 0.8), "Avanto_fit", 1),)
+SPACE_CLINICAL = (Protocol((120, 640, 512), (0.9, 0.46875, 0.46875), "Avanto_fit", 1),)
+SPACE_SMALL = (Protocol((88, 368, 304), (0.9, 0.8, 0.8), "Avanto_fit", 1),)
+TINY = (Protocol((11, 170, 136), (4.4, 1.8, 1.8), "Aera", 1),)
+SPACE_TINY = (Protocol((32, 170, 136), (1.6, 1.8, 1.8), "Avanto_fit", 1),)
 PROTOCOLS = {
     "clinical": {"t1": CLINICAL, "t2": CLINICAL, "t2_SPACE": SPACE_CLINICAL},
     "small": {"t1": SMALL, "t2": SMALL, "t2_SPACE": SPACE_SMALL},
+    "tiny": {
+        "t1": TINY,
+        "t2": TINY,
+        "t2_SPACE": SPACE_TINY,
+    },  # for tests of programs, too coarse to learn from
 }
 
 
 def draw_protocol(rng: np.random.Generator, sequence: str, size: str) -> Protocol:
-    """Return a protocol for a sequence; ``size`` is "small" or "clinical"."""
+    """Return a protocol for a sequence; ``size`` is a key of ``PROTOCOLS``."""
     choices = PROTOCOLS[size][sequence]
     weights = np.array([protocol.weight for protocol in choices], float)
     return choices[int(rng.choice(len(choices), p=weights / weights.sum()))]

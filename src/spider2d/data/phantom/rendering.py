@@ -53,22 +53,23 @@ def sample_scan(rng: np.random.Generator, brightness: np.ndarray, sequence: str)
     """Return the settings of one scan, within what the real series show."""
     pixel = rng.uniform(0.7, 1.0)
     flat = rng.random() < 0.35
-    has_band = rng.random() < (0.8 if sequence == "t2_SPACE" else 0.45)
+    space = sequence == "t2_SPACE"
+    has_band = rng.random() < (0.85 if space else 0.45)
     return Scan(
         brightness=brightness,
         texture=rng.uniform(0.6, 1.3),
         fat_shift_px=int(rng.choice([-1, 0, 0, 1])),
         motion_mm=rng.uniform(0.8, 3.5),
-        coil_depth_mm=rng.uniform(250, 600) if flat else rng.uniform(70, 200),
+        coil_depth_mm=rng.uniform(250, 600) if flat else rng.uniform(55, 180),
         coil_level_mm=rng.uniform(-150, -70),
         coil_length_mm=rng.uniform(170, 300),
         bias=rng.uniform(0.03, 0.15),
         band_mm=rng.uniform(4, 45) if has_band else None,
-        band_residue=rng.uniform(0.03, 0.35),
+        band_residue=rng.uniform(0.02, 0.12 if space else 0.35),
         resolution_mm=(pixel, pixel * rng.uniform(1.0, 1.3)),
         apodisation=rng.uniform(0.2, 1.0),
         ghost=rng.uniform(0, 0.02),
-        noise=rng.uniform(0.004, 0.022) * (1.3 if sequence == "t2_SPACE" else 1.0),
+        noise=rng.uniform(0.004, 0.022) * (1.4 if space else 1.0),
     )
 
 

@@ -33,7 +33,8 @@ def paint_canal(canal: Canal, grid: Grid, labels: np.ndarray, tissues: np.ndarra
     tissue[sac] = TISSUE["csf"]
     cord = (u / 0.58) ** 2 + ((v - 0.1) / 0.55) ** 2 < cord_size**2
     tissue[sac & cord] = TISSUE["cord"]
-    strand = np.sin(u * 21 + np.sin(levels / 23)[None, :, None]) * np.sin(v * 17) > 0.15
+    wander = 4 * np.sin(3 * u + (levels / 55)[None, :, None]).astype(np.float32)
+    strand = np.sin(13 * v + wander) + np.sin(31 * v - 1.7 * wander) > 0.45
     crescent = (v > 0.95 * u * u + 0.05) | ((np.abs(u) > 0.45) & (v > -0.3))
     tissue[sac & ~cord & (cord_size < 0.6) & crescent & strand & (radius < 0.93)] = TISSUE["root"]
 

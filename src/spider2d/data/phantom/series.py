@@ -79,7 +79,8 @@ def make_series(
     default_shape, default_spacing = DEFAULT_GRID[sequence]
     shape, spacing = tuple(shape_sra or default_shape), tuple(spacing_sra_mm or default_spacing)
     rng = np.random.default_rng([patient_seed, 10 + SEQUENCES.index(sequence)])
-    scan = scan or sample_scan(rng, brightness_table(sequence, rng), sequence)
+    usual_scan = sample_scan(rng, brightness_table(sequence, rng), sequence)
+    scan = scan or usual_scan
     anatomy = sample_anatomy(patient_seed, variant)
     grid = field_of_view.place_grid(anatomy, shape, spacing, rng)
     n_sub = N_SUB_SLICES if spacing[0] > THICK_SLICE_MM else 1

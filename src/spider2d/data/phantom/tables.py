@@ -19,11 +19,11 @@ OVERVIEW_COLUMNS = [
     "PercentPhaseFieldOfView", "PercentSampling", "PhotometricInterpretation", "PixelBandwidth",
     "PixelSpacing", "RepetitionTime", "SAR", "SamplesPerPixel", "ScanningSequence", "SequenceName",
     "SeriesDescription", "SliceThickness", "SoftwareVersions", "SpacingBetweenSlices",
-    "SpecificCharacterSet", "TransmitCoilName", "WindowCenter", "WindowWidth", "",
+    "SpecificCharacterSet", "TransmitCoilName", "WindowCenter", "WindowWidth",
 ]
 GRADING_COLUMNS = [
     "Patient", "IVD label", "Modic", "UP endplate", "LOW endplate", "Spondylolisthesis", "Disc herniation",
-    "Disc narrowing", "Disc bulging", "Pfirrman grade", "",
+    "Disc narrowing", "Disc bulging", "Pfirrman grade",
 ]
 # fmt: on
 _MAKER = {"Ingenia": ("Philips Healthcare", "3.0")}

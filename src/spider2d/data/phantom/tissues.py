@@ -27,7 +27,7 @@ _TABLE = {
     "bladder": (0.16, 1.15, 1.05, 0.03, 0.0, 0.0),
     "nerve": (0.33, 0.28, 0.26, 0.1, 0.0, 0.0),
     "cortex": (0.07, 0.05, 0.04, 0.1, 0.0, 0.0),
-    "marrow": (0.60, 0.45, 0.30, 0.09, 0.02, 0.5),
+    "marrow": (0.60, 0.49, 0.34, 0.09, 0.02, 0.5),
     "fatty_marrow": (0.85, 0.68, 0.46, 0.10, 0.0, 0.9),
     "oedema": (0.32, 0.68, 0.48, 0.10, 0.0, 0.2),
     "sclerosis": (0.22, 0.14, 0.10, 0.15, 0.0, 0.0),
@@ -60,7 +60,7 @@ def brightness_table(sequence: str, rng: np.random.Generator, spread: float = 0.
     mean = np.array([values[SEQUENCES.index(sequence)] for values in _TABLE.values()])
     mean = mean * rng.lognormal(0, spread, len(mean))
     # Marrow turns fatty with age, so it varies more than other tissues, and alike wherever it is.
-    mean[TISSUE["marrow"]] *= rng.uniform(0.75, 1.25)
+    mean[TISSUE["marrow"]] *= rng.uniform(0.72, 1.28)
     return mean.astype(np.float32)
 
 

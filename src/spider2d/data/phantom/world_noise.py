@@ -30,7 +30,7 @@ class WorldNoise:
         slice_cell, row_cell, column_cell = self.cell_mm
         position = (grid.coordinates(0) - LOWER_MM[0]) / slice_cell
         lower = np.clip(np.floor(position).astype(int), 0, len(self.lattice) - 2)
-        weight = np.clip(position - lower, 0, 1)[:, None, None]
+        weight = np.clip(position - lower, 0, 1).astype(np.float32)[:, None, None]
         # Values between two nodes would have less contrast than at the nodes without the last factor.
         planes = self.lattice[lower] * (1 - weight) + self.lattice[lower + 1] * weight
         planes /= np.sqrt(weight**2 + (1 - weight) ** 2)

@@ -1,0 +1,34 @@
+"""preprocessing/make_phantom.py as a user runs it."""
+
+import subprocess
+import sys
+
+from spider2d.cli import PROJECT_ROOT
+
+SCRIPT = PROJECT_ROOT / "preprocessing" / "make_phantom.py"
+
+
+def run(*words):
+    return subprocess.run(
+        [sys.executable, str(SCRIPT), *map(str, words)],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+    )
+
+
+def test_it_writes_a_data_set_and_names_the_next_command(tmp_path):
+    done = run("--output", tmp_path / "p", "--patients", 1, "--size", "tiny", "--workers", 1)
+    assert done.returncode == 0, done.stderr
+    assert "wrote 2 series of 1 phantom patients" in done.stdout
+    assert f"python preprocessing/extract_slices.py --dataset {tmp_path / 'p'}" in done.stdout
+    assert (tmp_path / "p" / "overview.csv").exists()
+
+
+def test_other_settings_in_the_folder_are_one_message_without_traceback(tmp_path):
+    run("--output", tmp_path, "--patients", 1, "--size", "tiny", "--workers", 1)
+    again = run("--output", tmp_path, "--patients", 1, "--size", "tiny", "--seed", 7)
+    assert again.returncode == 1
+    assert again.stderr.startswith("error: ")
+    assert "Traceback" not in again.stderr
