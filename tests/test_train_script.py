@@ -1,0 +1,150 @@
+import importlib.util
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from tiny_slices import settings, write_slices
+
+from spider2d import cli
+from spider2d.checkpoint import load_checkpoint
+
+SCRIPT = cli.PROJECT_ROOT / "src" / "train.py"
+
+
+def load_script():
+    specification = importlib.util.spec_from_file_location("train_script", SCRIPT)
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+def run_here(*words):
+    """Run the script's main in this process; return its exit code."""
+    script = load_script()
+    return cli.run(script.main, script.parse_args([str(word) for word in words]))
+
+
+def start(folder, *words, command=(sys.executable,)):
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    arguments = [*command, SCRIPT, "--config", folder / "tiny.yaml", *words]
+    return subprocess.Popen(
+        [str(word) for word in arguments], cwd=folder, env=environment, stderr=subprocess.PIPE, text=True
+    )
+
+
+def wait_for_step(run, step):
+    """Wait until the run in a folder has written the figures of a step."""
+    for _ in range(6000):
+        lines = (run / "metrics.jsonl").read_text().splitlines() if (run / "metrics.jsonl").exists() else []
+        if any(f'"step": {step},' in line for line in lines):
+            return
+        time.sleep(0.01)
+    raise AssertionError("the training did not get that far in a minute")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("train")
+    tree = settings(
+        write_slices(folder), training={"steps": 60, "save_every": 5}, validation={"every_steps": 60}
+    )
+    (folder / "tiny.yaml").write_text(yaml.safe_dump(tree))
+    return folder
+
+
+def test_interrupted_and_killed_run_ends_as_an_uninterrupted_one(folder):
+    run = folder / "runs" / "tiny"  # the default folder: runs/<name of the configuration>
+    process = start(folder)
+    wait_for_step(run, 3)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == cli.EXIT_INTERRUPTED
+    assert "Traceback" not in errors
+    stopped_at = load_checkpoint(run / "last.pt").training["step"]
+    assert 3 <= stopped_at < 60
+
+    process = start(folder, "--resume", "--set", "training.workers=1")
+    wait_for_step(run, stopped_at + 8)
+    process.kill()
+    process.communicate(timeout=120)
+    assert stopped_at <= load_checkpoint(run / "last.pt").training["step"] < 60
+
+    process = start(folder, "--resume")
+    process.communicate(timeout=120)
+    assert process.returncode == 0
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    assert run_here("--config", folder / "tiny.yaml", "--output", folder / "straight") == 0
+    torch.set_num_threads(before)
+    for part in ("network", "step", "best_score"):
+        mine, other = (
+            load_checkpoint(path / "last.pt").training[part] for path in (run, folder / "straight")
+        )
+        if part == "network":
+            assert [name for name in mine if not torch.equal(mine[name], other[name])] == []
+        else:
+            assert mine == other
+    steps = [json.loads(line)["step"] for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert steps == [*range(1, 61), 60]
+
+
+def test_time_limit_stops_resumably_and_says_what_to_run_next(folder, capsys):
+    run = folder / "limited"
+    arguments = ["--config", folder / "tiny.yaml", "--output", run]
+    assert run_here(*arguments, "--max-minutes", "0.0001") == 0
+    said = capsys.readouterr().out
+    assert "1 of 60 steps done, stopped by time; the same command with --resume goes on" in said
+    assert f"python src/infer_volume.py INPUT --checkpoint {run / 'best.pt'}" in said
+    assert f"tensorboard --logdir {folder}" in said
+    assert run_here(*arguments, "--max-minutes", "0.0001", "--resume") == 0
+    assert "2 of 60 steps done" in capsys.readouterr().out
+
+
+def test_missing_slices_name_the_command_that_makes_them(folder, capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert run_here() == 1  # no arguments at all: the default configuration and folders
+    assert "preprocessing/extract_slices.py" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--set", "training.step=3"], "did you mean training.steps?"),
+        (["--set", "optimiser.learning_rate=abc"], "optimiser.learning_rate"),
+        (["--set", "training.steps=3.5"], "training.steps"),
+        (["--set", "model.encoder=nonsense"], "nonsense"),
+        (["--config", "none.yaml"], "no such configuration file"),
+        (["--resume"], "no last.pt to resume from"),
+    ],
+)
+def test_wrong_input_is_one_clear_message(folder, capsys, tmp_path, words, message):
+    assert run_here("--config", folder / "tiny.yaml", "--output", tmp_path / "run", *words) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert message in error
+
+
+def test_the_default_configuration_is_valid():
+    script = load_script()
+    config = script.load_config(script.TrainConfig, script.DEFAULT_CONFIG)
+    assert config.data.slices == Path("data/slices")
+    assert config.model.encoder_weights is None
+
+
+def test_torchrun_starts_the_same_script(folder):
+    launcher = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+    words = ("--output", folder / "two", "--set", "training.steps=2", "--set", "training.batch_size=4")
+    process = start(folder, *words, command=launcher)
+    _, errors = process.communicate(timeout=240)
+    assert process.returncode == 0, errors
+    assert load_checkpoint(folder / "two" / "last.pt").training["step"] == 2
+    assert (folder / "two" / "best.pt").exists()
