@@ -22,7 +22,9 @@ class Contrast(A.ImageOnlyTransform):
         """Return ``gain * img ** gamma + offset``."""
         rng = self.random_generator
         gamma, gain = np.exp(rng.uniform(-0.5, 0.5)), np.exp(rng.uniform(-0.35, 0.35))
-        return _clip(float(gain) * _channels(cv2.pow(img, float(gamma)), img) + rng.uniform(-0.05, 0.05))
+        # Relative to the picture: a dark series would vanish below an offset that a bright one bears.
+        offset = rng.uniform(-0.15, 0.3) * float(img.mean())
+        return _clip(float(gain) * _channels(cv2.pow(img, float(gamma)), img) + offset)
 
 
 class IntensityCurve(A.ImageOnlyTransform):
@@ -35,10 +37,11 @@ class IntensityCurve(A.ImageOnlyTransform):
         """Map the grey values through the curve."""
         rng = self.random_generator
         old = np.array([0.0, _AIR, 0.09, 0.17, 0.3, 0.5, 1.0])  # most tissue lies between 0.05 and 0.5
-        new = rng.uniform(0.02, 0.5, old.size)
+        steps = rng.uniform(0.3, 1, old.size - 1)  # never flat, so that no two tissues become one
+        new = np.cumsum(steps) / steps.sum() * rng.uniform(0.2, 0.5)
         if rng.random() < 0.5:
-            new.sort()
-        new[0] = 0.0
+            rng.shuffle(new)
+        new = np.concatenate([[0.0], new])
         return np.interp(img, old, new).astype(np.float32)
 
 
