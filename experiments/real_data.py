@@ -103,7 +103,7 @@ def score_slice(reference: np.ndarray, prediction: np.ndarray, spacing_sra_mm: t
     return {
         "pooled_dice": dice(reference > 0, predicted),
         "instance_dice": float(np.mean(per_instance)) if per_instance else float("nan"),
-        "mid_region": sum(area >= MID_REGION_MIN_AREA_MM2 for area in areas) >= MID_REGION_MIN_BODIES,
+        "mid_region": bool(sum(area >= MID_REGION_MIN_AREA_MM2 for area in areas) >= MID_REGION_MIN_BODIES),
         "missed_slice": bool((reference > 0).sum() > 200 and not predicted.any()),
     }
 
