@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -9,7 +10,6 @@ from spider2d.labels import (
     BACKGROUND,
     CLASS_NAMES,
     IGNORE_CLASS,
-    N_CLASSES,
     VERTEBRA,
     classes_of_labels,
     unknown_labels,
@@ -108,9 +108,8 @@ def _centroids(
 def _classes_by_slice(
     where: np.ndarray, kinds: np.ndarray, shape: tuple[int, ...]
 ) -> tuple[tuple[str, ...], ...]:
-    slice_of = where // (shape[1] * shape[2])
-    counts = np.bincount(slice_of * N_CLASSES + kinds, minlength=shape[0] * N_CLASSES)
+    bounds = np.searchsorted(where, np.arange(shape[0] + 1) * (shape[1] * shape[2]))
     return tuple(
-        tuple(name for name, count in zip(CLASS_NAMES, row, strict=True) if count)
-        for row in counts.reshape(shape[0], N_CLASSES)
+        tuple(CLASS_NAMES[kind] for kind in np.flatnonzero(np.bincount(kinds[first:last])))
+        for first, last in pairwise(bounds)
     )
