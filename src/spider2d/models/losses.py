@@ -76,6 +76,8 @@ def merge_unlabelled(logits: Tensor, labelled: Tensor) -> Tensor:
         (N, C, H, W) logits with the same softmax, apart from unlabelled classes, which get probability 0
         (logit -inf), and the background, which gets what they had.
     """
+    if bool(labelled.all()):
+        return logits
     kept = labelled[:, :, None, None].clone()
     kept[:, BACKGROUND] = False
     background = logits.masked_fill(kept, -torch.inf).logsumexp(dim=1, keepdim=True)
@@ -116,11 +118,8 @@ def dice_loss(probabilities: Tensor, classes: Tensor, labelled: Tensor) -> Tenso
     Returns:
         Scalar in [0, 1]; 0 where no foreground class is labelled.
     """
-    n_classes = probabilities.shape[1]
-    valid = (classes != IGNORE_CLASS)[..., None]
-    one_hot = F.one_hot(classes.where(valid[..., 0], BACKGROUND), n_classes) * valid
-    reference = one_hot.movedim(-1, 1).to(probabilities.dtype)
-    probabilities = probabilities * valid.movedim(-1, 1)
+    reference = torch.stack([classes == value for value in range(probabilities.shape[1])], dim=1)
+    probabilities = probabilities * (classes != IGNORE_CLASS)[:, None]
     overlap = (probabilities * reference).sum(dim=(0, 2, 3))
     size = probabilities.sum(dim=(0, 2, 3)) + reference.sum(dim=(0, 2, 3))
     dice = (2 * overlap + DICE_SMOOTHING_PIXELS) / (size + DICE_SMOOTHING_PIXELS)
