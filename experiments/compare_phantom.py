@@ -95,8 +95,8 @@ def main(args: argparse.Namespace) -> None:
     """Write the sheet and print the statistics."""
     rows = []
     for sequence in [args.sequence] if args.sequence else SEQUENCES:
-        phantom = phantom_tiles(sequence, args.count, args.seed)
         real = real_midsagittal(args.real, sequence, args.count, np.random.default_rng(args.seed))
+        phantom = phantom_tiles(sequence, args.count, args.seed)
         print(f"{sequence:9} phantom middle  {statistics(phantom[0.0])}")
         print(f"{sequence:9} real middle     {statistics(real)}")
         rows += [phantom[0.0], real]

@@ -152,3 +152,17 @@ def test_a_folder_of_other_settings_is_refused(tmp_path, other):
 def test_another_seed_gives_other_patients():
     plans = [SeriesPlan(None, seed, 1, "t1", "tiny") for seed in (0, 1)]
     assert plans[0].patient_seed != plans[1].patient_seed
+
+
+def test_a_folder_with_other_data_is_left_alone(tmp_path):
+    (tmp_path / "overview.csv").write_text("precious")
+    with pytest.raises(DatasetError, match="not empty and holds no phantom"):
+        write_dataset(tmp_path, 1, size="tiny")
+    assert [path.name for path in tmp_path.iterdir()] == ["overview.csv"]
+
+
+@pytest.mark.parametrize(("n_patients", "seed"), [(0, 0), (1, -1)])
+def test_senseless_numbers_are_refused(tmp_path, n_patients, seed):
+    with pytest.raises(DatasetError, match="at least one patient"):
+        write_dataset(tmp_path / "p", n_patients, seed, size="tiny")
+    assert not (tmp_path / "p").exists()

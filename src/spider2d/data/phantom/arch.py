@@ -55,9 +55,9 @@ def vertebra_arch(
         pillar = (side * (side_mm + 1.0), top, depth + 9.0)
         isthmus = (side * (side_mm - 0.5), end, depth + 13.5)
         parts.append(part((side * side_mm, top, depth * 0.5), pillar, (4.5, 6.8, 4.2)))
-        parts.append(part(pillar, isthmus, (4.8, 4.6, 4.6)))
-        superior_tip = above + frame.axes @ (side * 1.0, -3.5, -3.0)
-        parts.append(Capsule(frame.world(pillar), superior_tip, (5.4, 5.0, 4.6), frame.axes))
+        parts.append(part(pillar, isthmus, (4.8, 4.8, 5.0)))
+        superior_tip = above + frame.axes @ (side * 1.0, -3.5, -3.8)
+        parts.append(Capsule(frame.world(pillar), superior_tip, (5.4, 5.2, 5.8), frame.axes))
         inferior_tip = below + frame.axes @ (-side * 0.8, 4.0, 3.0)
         parts.append(Capsule(frame.world(isthmus), inferior_tip, (5.4, 5.0, 4.6), frame.axes))
         parts.append(part(isthmus, (side * 1.5, 0.5 * height, lamina_mm), (3.4, 8.5, 3.0)))
@@ -76,7 +76,7 @@ def spinous_process(
     length, drop, lateral = rng.uniform(19, 26), rng.uniform(4, 8), rng.normal(0, 0.7)
     start = frame.world((0, level_mm - 1, base_mm + 2))
     stop = frame.world((lateral, level_mm - 1 + drop, base_mm + length))
-    return (Capsule(start, stop, (3.1, rng.uniform(9.5, 12.5), 5.0), frame.axes, power=2.6),)
+    return (Capsule(start, stop, (3.2, rng.uniform(10, 13), 5.5), frame.axes, power=2.3),)
 
 
 def osteophytes(bridging: list[int], k: int, frames: list[Frame], bodies: list[Body]) -> tuple[Capsule, ...]:

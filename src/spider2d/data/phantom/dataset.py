@@ -24,7 +24,7 @@ from spider2d.data.volume import Geometry, Volume, from_canonical, read_mask, wr
 from spider2d.errors import DatasetError
 from spider2d.labels import DISC_OFFSET
 
-PHANTOM_VERSION = 1
+PHANTOM_VERSION = 2
 """Raised whenever the same seed gives other files, so that old and new ones never mix in a folder."""
 PADDING_VALUE = -1000
 MAX_VALUE = 3096
@@ -80,9 +80,14 @@ def write_dataset(
         The number of series in the data set.
 
     Raises:
-        DatasetError: The folder holds a phantom of other settings or of more patients.
+        DatasetError: The folder holds other data, or a phantom of other settings or of more patients; or the
+            number of patients or the seed makes no sense.
     """
     root = Path(root)
+    if n_patients < 1 or seed < 0:
+        raise DatasetError(
+            f"{n_patients} patients, seed {seed}: at least one patient and a seed from 0 are needed"
+        )
     claim_folder(root, {"version": PHANTOM_VERSION, "seed": seed, "size": size}, n_patients)
     plans = [
         SeriesPlan(root, seed, patient, sequence, size)
@@ -96,21 +101,21 @@ def write_dataset(
 
 
 def claim_folder(root: Path, settings: dict, n_patients: int) -> None:
-    """Note the settings in ``phantom.json``, or refuse a folder made with other ones."""
+    """Note the settings in ``phantom.json``, or refuse a folder that holds something else."""
     note = root / "phantom.json"
+    elsewhere = "Delete the folder, or choose another one with --output."
     if note.exists():
         before = json.loads(note.read_text(encoding="utf-8"))
-        larger = before.pop("patients") > n_patients
-        if before != settings or larger:
-            found = f"{before}, {'more' if larger else 'at most as many'} patients"
+        if {**before, "patients": 0} != {**settings, "patients": 0} or before["patients"] > n_patients:
+            wanted = settings | {"patients": n_patients}
             raise DatasetError(
-                f"{root} holds a phantom with other settings: {found}; wanted: {settings}. "
-                "Delete the folder, or choose another one with --output."
+                f"{root} holds a phantom with other settings: {before}; wanted: {wanted}. {elsewhere}"
             )
+    elif root.exists() and any(root.iterdir()):
+        raise DatasetError(f"{root} is not empty and holds no phantom data set. {elsewhere}")
     root.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(settings | {"patients": n_patients}, indent=2)
     unfinished = note.with_name(f".unfinished-{os.getpid()}-{note.name}")
-    unfinished.write_text(text + "\n", encoding="utf-8")
+    unfinished.write_text(json.dumps(settings | {"patients": n_patients}, indent=2) + "\n", encoding="utf-8")
     unfinished.replace(note)
 
 
@@ -130,8 +135,8 @@ def write_series(plan: SeriesPlan) -> np.ndarray:
 
 
 def planned_protocol(plan: SeriesPlan) -> Protocol:
-    """Return how a planned series is acquired."""
-    rng = np.random.default_rng([plan.patient_seed, 20 + SEQUENCES.index(plan.sequence)])
+    """Return how a planned series is acquired; T1 and T2 of a patient alike."""
+    rng = np.random.default_rng([plan.patient_seed, 20])
     return draw_protocol(rng, plan.sequence, plan.size)
 
 

@@ -9,6 +9,7 @@ from spider2d.labels import CANAL_LABEL, DISC_OFFSET
 
 MAX_MEASURED_MM = 348.0
 """SPIDER's annotations lie inside a centred window of 352 mm along the rows; longer grids are padded."""
+MIN_VERTEBRAE, MAX_VERTEBRAE = 5, 9
 MIN_VISIBLE_SHARE = 0.45
 """Share of a body's height that must be visible for the vertebra to be labelled."""
 
@@ -27,8 +28,11 @@ def place_grid(
     extent = np.multiply(shape_sra, spacing_sra_mm)
     measured = min(extent[1], MAX_MEASURED_MM)
     cut = rng.uniform(0.12, 0.42) if anatomy.disease.cut_top else -0.1
-    edges = [v.frame.world((0, -v.body.half_height * (1 - 2 * cut), 0))[1] for v in anatomy.vertebrae]
-    wanted_top = min(rng.uniform(45, 80), 0.3 * measured) - measured
+    edges = [
+        v.frame.world((0, -v.body.half_height * (1 - 2 * cut), 0))[1]
+        for v in anatomy.vertebrae[MIN_VERTEBRAE - 1 : MAX_VERTEBRAE]
+    ]
+    wanted_top = min(rng.uniform(50, 85), 0.3 * measured) - measured
     top = min(edges, key=lambda edge: abs(edge - wanted_top)) - (extent[1] - measured) / 2
     levels = np.linspace(top + extent[1] * 0.1, top + extent[1] * 0.9, 20)
     rear = anatomy.midline.at("rear_mm", levels)
@@ -57,7 +61,7 @@ def sample_padding(
     row = place[1] + np.float32(sagittal) * place[2]
     column = place[2] - np.float32(sagittal) * place[1] + np.float32(axial) * place[0]
     limit = min(half[1], MAX_MEASURED_MM / 2)
-    return (np.abs(row) > limit) | (np.abs(column) > half[2]) | (place[0] > half[0])
+    return (np.abs(row) > limit) | (np.abs(column) > half[2])
 
 
 def visible_labels(anatomy: Anatomy, labels: np.ndarray, grid: Grid) -> np.ndarray:

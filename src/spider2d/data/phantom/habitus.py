@@ -43,7 +43,7 @@ def sample_habitus(anatomy: Anatomy) -> Habitus:
         belly_mm=belly_mm,
         front_fat_mm=8 + 50 * thick * rng.uniform(0.6, 1.2),
         bowel_share=rng.uniform(-0.6, 0.5),
-        muscle_fat=float(rng.beta(1.5, 3.5)),
+        muscle_fat=float(rng.beta(1.3, 4.0)),
         organs=tuple(organs),
     )
 

@@ -32,15 +32,15 @@ CLINICAL = (
     Protocol((15, 384, 384), (4.4, 0.875, 0.875), "Aera", 16),
 )
 SMALL = (
-    Protocol((17, 384, 352), (3.3, 0.8125, 0.8125), "Ingenia", 4),
-    Protocol((15, 384, 320), (4.4, 0.75, 0.75), "Avanto_fit", 3),
+    Protocol((17, 352, 336), (3.3, 0.8125, 0.8125), "Ingenia", 4),
+    Protocol((15, 384, 336), (4.4, 0.75, 0.75), "Avanto_fit", 3),
     Protocol((15, 320, 320), (4.4, 0.875, 0.875), "Aera", 2),
-    Protocol((17, 352, 320), (4.0, 0.9375, 0.9375), "SymphonyTim", 2),
+    Protocol((17, 336, 304), (4.0, 0.9375, 0.9375), "SymphonyTim", 2),
 )
 SPACE_CLINICAL = (Protocol((120, 640, 512), (0.9, 0.46875, 0.46875), "Avanto_fit", 1),)
 SPACE_SMALL = (Protocol((88, 368, 304), (0.9, 0.8, 0.8), "Avanto_fit", 1),)
-TINY = (Protocol((11, 170, 136), (4.4, 1.8, 1.8), "Aera", 1),)
-SPACE_TINY = (Protocol((32, 170, 136), (1.6, 1.8, 1.8), "Avanto_fit", 1),)
+TINY = (Protocol((11, 164, 136), (4.4, 1.8, 1.8), "Aera", 1),)
+SPACE_TINY = (Protocol((32, 164, 136), (1.6, 1.8, 1.8), "Avanto_fit", 1),)
 PROTOCOLS = {
     "clinical": {"t1": CLINICAL, "t2": CLINICAL, "t2_SPACE": SPACE_CLINICAL},
     "small": {"t1": SMALL, "t2": SMALL, "t2_SPACE": SPACE_SMALL},

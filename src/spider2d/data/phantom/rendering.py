@@ -60,7 +60,7 @@ def sample_scan(rng: np.random.Generator, brightness: np.ndarray, sequence: str)
         texture=rng.uniform(0.6, 1.3),
         fat_shift_px=int(rng.choice([-1, 0, 0, 1])),
         motion_mm=rng.uniform(0.8, 3.5),
-        coil_depth_mm=rng.uniform(250, 600) if flat else rng.uniform(55, 180),
+        coil_depth_mm=rng.uniform(250, 600) if flat else rng.uniform(75, 200),
         coil_level_mm=rng.uniform(-150, -70),
         coil_length_mm=rng.uniform(170, 300),
         bias=rng.uniform(0.03, 0.15),

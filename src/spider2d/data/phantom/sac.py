@@ -35,7 +35,7 @@ def paint_canal(canal: Canal, grid: Grid, labels: np.ndarray, tissues: np.ndarra
     tissue[sac & cord] = TISSUE["cord"]
     wander = 4 * np.sin(3 * u + (levels / 55)[None, :, None]).astype(np.float32)
     strand = np.sin(13 * v + wander) + np.sin(31 * v - 1.7 * wander) > 0.45
-    crescent = (v > 0.95 * u * u + 0.05) | ((np.abs(u) > 0.45) & (v > -0.3))
+    crescent = (v > 0.3 + 0.5 * u * u) | ((np.abs(u) > 0.5) & (v > -0.1))
     tissue[sac & ~cord & (cord_size < 0.6) & crescent & strand & (radius < 0.93)] = TISSUE["root"]
 
 

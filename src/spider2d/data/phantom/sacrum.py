@@ -22,7 +22,7 @@ def make_sacrum(rng: np.random.Generator, s1: Frame, body: Body, joints: Joints,
     segments, remnants = [(s1, body)], []
     bend, frame, size = rng.uniform(0.6, 1.4), s1, body
     slope = np.rad2deg(np.arctan2(s1.axes[2, 1], s1.axes[1, 1]))
-    for number, lean in enumerate((4, -2, -20, -42, -60)):
+    for number, lean in enumerate((8, 8, -6, -30, -55)):
         axes = rotation(slope + bend * lean)
         end = frame.centre + frame.axes[:, 1] * size.half_height
         size = Body(

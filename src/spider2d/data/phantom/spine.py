@@ -12,7 +12,7 @@ from spider2d.data.phantom.tissues import TISSUE
 from spider2d.labels import DISC_OFFSET
 
 CORTEX_MM = 0.8
-JOINT_GAP_MM = 0.35
+JOINT_GAP_MM = 0.6
 ROUGHNESS_MM = 0.5
 ENDPLATE_SLACK_MM = 1.0
 
@@ -37,8 +37,10 @@ def paint_spine(anatomy: Anatomy, grid: Grid, rough: np.ndarray) -> tuple[np.nda
     tissues = np.zeros(grid.shape_sra, np.uint8)
     tissues[inside] = TISSUE["marrow"]
     paint_spots(anatomy, grid, tissues)
-    tissues[inside & (np.maximum(bones.nearest, -bones.second) > -CORTEX_MM)] = TISSUE["cortex"]
-    tissues[inside & (bones.second - bones.nearest < JOINT_GAP_MM)] = TISSUE["joint"]
+    # Where two bones overlap, their common surface lies half way between the two fields.
+    shared_surface = (bones.nearest - bones.second) / 2
+    tissues[inside & (np.maximum(bones.nearest, shared_surface) > -CORTEX_MM)] = TISSUE["cortex"]
+    tissues[inside & (shared_surface > -JOINT_GAP_MM / 2)] = TISSUE["joint"]
     below = anatomy.sacrum.segments[0]
     for disc, vertebra in zip(anatomy.discs, anatomy.vertebrae, strict=True):
         above = (vertebra.frame, vertebra.body)

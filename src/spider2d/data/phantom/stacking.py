@@ -56,7 +56,7 @@ class Posture:
 
     def axes(self, rng: np.random.Generator, k: int, level: float) -> np.ndarray:
         """Return the orientation of vertebra ``k`` at a level of the tables."""
-        lean = at_level(LEAN_DEG, level) * self.lordosis + (self.sacral_slope - 38) * 0.5 * np.exp(-level)
+        lean = at_level(LEAN_DEG, level) * self.lordosis
         coronal = self.tilt + self.scoliosis * np.sin(k * self.wave)
         return rotation(lean + rng.normal(0, 1.0), coronal, self.turn + rng.normal(0, 1.5))
 
@@ -65,9 +65,10 @@ def stack_spine(
     rng: np.random.Generator, scale: float, disease: Disease
 ) -> tuple[list[Frame], list[Body], list[Disc]]:
     """Return poses and shapes of the bodies (index 0 is S1) and the discs between them (index 0 on S1)."""
+    slope = float(np.clip(rng.normal(40, 8), 22, 58))
     posture = Posture(
-        sacral_slope=float(np.clip(rng.normal(38, 7), 22, 55)),
-        lordosis=float(np.clip(rng.normal(1.0, 0.25), 0.3, 1.5)),
+        sacral_slope=slope,
+        lordosis=float(np.clip(slope / 40 * rng.normal(1.0, 0.18), 0.35, 1.6)),
         tilt=rng.normal(0, 1.5),
         scoliosis=rng.normal(0, 2.0),
         wave=rng.uniform(0.4, 0.9),

@@ -17,9 +17,9 @@ class Noises:
     """The patient's random fields on one grid, each in about [-1, 1].
 
     Attributes:
-        lumps: Structures of 10-20 mm.
-        fibres: Oblique fibres along the back.
-        webs: Thin-walled cells; their zero contour is a net of septa.
+        lumps: Structures of 10-15 mm.
+        fibres: Fibres along the back.
+        webs: Oblique cells; their zero contour is a net of septa.
         rough: Unevenness of bone surfaces, 5-6 mm.
     """
 
@@ -32,75 +32,107 @@ class Noises:
 def sample_noises(seed: int, grid: Grid) -> Noises:
     """Return the fields of patient ``seed`` on a grid."""
     rng = np.random.default_rng([seed, 3])
-    lumps = WorldNoise(rng, (14, 13, 11)).on(grid)
-    fibres = WorldNoise(rng, (5, 24, 2.6), shear=-0.12).on(grid)
-    webs = WorldNoise(rng, (12, 22, 9), shear=0.5).on(grid)
-    rough = WorldNoise(rng, (5, 6, 6)).on(grid)
-    return Noises(lumps, fibres, webs, rough)
+    return Noises(
+        lumps=WorldNoise(rng, (14, 13, 11)).on(grid),
+        fibres=WorldNoise(rng, (5, 28, 2.0), shear=-0.12).on(grid),
+        webs=WorldNoise(rng, (12, 22, 9), shear=0.5).on(grid),
+        rough=WorldNoise(rng, (5, 6, 6)).on(grid),
+    )
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the voxels lie relative to the spine; every array broadcasts to (slices, rows, columns), in mm.
+
+    Attributes:
+        down: Level.
+        right: Distance to the right of the bodies' middle.
+        side: The same without the sign.
+        posterior: Position backwards.
+        front, rear: Front and back wall of the bodies at the level.
+        fascia: The back's fascia at the level.
+    """
+
+    down: np.ndarray
+    right: np.ndarray
+    side: np.ndarray
+    posterior: np.ndarray
+    front: np.ndarray
+    rear: np.ndarray
+    fascia: np.ndarray
+
+
+def locate(anatomy: Anatomy, grid: Grid) -> Place:
+    """Return where a grid's voxels lie relative to the patient's spine."""
+    right, down, posterior = np.ix_(*(grid.coordinates(axis) for axis in range(3)))
+
+    def curve(name: str) -> np.ndarray:
+        return anatomy.midline.at(name, down)
+
+    right = right - curve("right_mm")
+    return Place(
+        down, right, np.abs(right), posterior, curve("front_mm"), curve("rear_mm"), curve("fascia_mm")
+    )
 
 
 def paint_surroundings(anatomy: Anatomy, noises: Noises, grid: Grid) -> np.ndarray:
-    """Return the tissues around the spine (uint8, the grid's shape)."""
-    habitus = sample_habitus(anatomy)
-    levels, midline = grid.coordinates(1), anatomy.midline
-    curve = {
-        name: midline.at(name, levels)[None, :, None]
-        for name in ("right_mm", "front_mm", "rear_mm", "fascia_mm")
-    }
-    right = grid.coordinates(0)[:, None, None] - curve["right_mm"]
-    posterior = grid.coordinates(2)[None, None, :] + 2.5 * noises.lumps
+    """Return the tissues around the spine (uint8, the grid's shape); later ones cover earlier ones."""
+    habitus, place = sample_habitus(anatomy), locate(anatomy, grid)
+    uneven = place.posterior + 2.5 * noises.lumps
     tissues = np.full(grid.shape_sra, TISSUE["deep_fat"], np.uint8)
-    tissues[(noises.lumps + habitus.bowel_share > 0) & (posterior < curve["front_mm"] - 25)] = TISSUE["bowel"]
-    for name, place in habitus.organs:
-        paint_capsule(place, grid, tissues, TISSUE[name])
-    paint_psoas(tissues, noises, right, posterior, levels, curve)
-    paint_back_muscles(tissues, noises, right, posterior, levels, curve, habitus.muscle_fat)
-    paint_cover(tissues, noises, right, grid, levels, curve, habitus)
+    tissues[(noises.lumps + habitus.bowel_share > 0) & (uneven < place.front - 25)] = TISSUE["bowel"]
+    for name, part in habitus.organs:
+        paint_capsule(part, grid, tissues, TISSUE[name])
+    paint_psoas(tissues, noises, place, uneven)
+    paint_back_muscles(tissues, noises, place, uneven, habitus.muscle_fat)
+    paint_cover(tissues, noises, place, habitus)
     return tissues
 
 
-def paint_psoas(tissues, noises, right, posterior, levels, curve) -> None:
+def paint_psoas(tissues: np.ndarray, noises: Noises, place: Place, uneven: np.ndarray) -> None:
     """Paint the two psoas muscles: beside the bodies, thicker and further forward downwards."""
-    grow = np.clip((levels + 190) / 170, 0, 1).astype(np.float32)[None, :, None]
-    middle = (curve["front_mm"] + curve["rear_mm"]) / 2
-    u = (np.abs(right) - (26 + 14 * grow)) / (1 + 19 * np.sqrt(grow))
-    v = (posterior - middle + 10 * grow * grow - 3) / (3 + 23 * np.sqrt(grow))
-    inside = (u * u + v * v < 1) & (grow > 0.02)
+    grow = np.clip((place.down + 190) / 170, 0, 1)
+    middle = (place.front + place.rear) / 2 - 10 * grow**2 + 3
+    across = (place.side - (26 + 14 * grow)) / (1 + 19 * np.sqrt(grow))
+    along = (uneven - middle) / (3 + 23 * np.sqrt(grow))
+    inside = (across**2 + along**2 < 1) & (grow > 0.02)
     tissues[inside] = TISSUE["muscle"]
     tissues[inside & (noises.fibres > 0.8)] = TISSUE["muscle_fat"]
 
 
-def paint_back_muscles(tissues, noises, right, posterior, levels, curve, fat_share: float) -> None:
+def paint_back_muscles(
+    tissues: np.ndarray, noises: Noises, place: Place, uneven: np.ndarray, fat_share: float
+) -> None:
     """Paint the muscles between arch and fascia, fattier downwards; fat and ligaments in the middle."""
-    side = np.abs(right)
-    start = np.where(side > 9, 21 - 12 * np.clip((side - 16) / 10, 0, 1), 14)
-    zone = (posterior > curve["rear_mm"] + start) & (posterior < curve["fascia_mm"])
+    # The muscles begin behind the joints, further forward beside them, and at the laminae in the middle.
+    start = np.where(place.side > 9, 21 - 12 * np.clip((place.side - 16) / 10, 0, 1), 14)
+    zone = (uneven > place.rear + start) & (uneven < place.fascia)
+    low = np.clip((place.down + 200) / 220, 0, 1.2)
+    medial = np.clip(1 - place.side / 30, 0, 1)
+    lean = 1.05 - 0.9 * fat_share * (0.3 + low) * (0.6 + 0.7 * medial) - 0.1 * low
+    fattiness = noises.fibres + 0.5 * noises.lumps - lean
     tissues[zone] = TISSUE["muscle"]
-    fattier = np.clip((levels + 200) / 220, 0, 1.2).astype(np.float32)[None, :, None]
-    medial = np.clip(1 - side / 30, 0, 1)
-    threshold = 1.05 - 0.9 * fat_share * (0.3 + fattier) * (0.6 + 0.7 * medial) - 0.1 * fattier
-    fattiness = noises.fibres + 0.5 * noises.lumps - threshold
     tissues[zone & (fattiness > -0.15)] = TISSUE["muscle_fat"]
     tissues[zone & (fattiness > 0)] = TISSUE["deep_fat"]
-    tissues[zone & (np.abs(noises.webs) < 0.04)] = TISSUE["muscle_fat"]
-    middle = zone & (side < 3.5 + 2 * noises.lumps)
+    middle = zone & (place.side < 3.5 + 2 * noises.lumps)
     tissues[middle] = TISSUE["interspinous"]
     tissues[middle & (noises.fibres + noises.lumps > 0.9 - 0.8 * fat_share)] = TISSUE["deep_fat"]
     tissues[middle & (noises.fibres < -0.75)] = TISSUE["ligament"]
 
 
-def paint_cover(tissues, noises, right, grid: Grid, levels, curve, habitus: Habitus) -> None:
+def paint_cover(tissues: np.ndarray, noises: Noises, place: Place, habitus: Habitus) -> None:
     """Paint fascia, the fat beneath the skin with its septa, the skin, the abdominal wall and the air."""
-    posterior = grid.coordinates(2)[None, None, :] + 0.0 * right
-    groove = np.exp(-np.square(right / 14))
-    fascia = curve["fascia_mm"] + 4 * (1 - groove)
-    buttock = np.clip((levels - 10) / 60, 0, 1).astype(np.float32)[None, :, None]
+    posterior = place.posterior
+    groove = np.exp(-((place.right / 14) ** 2))
+    fascia = place.fascia + 4 * (1 - groove)
+    buttock = np.clip((place.down - 10) / 60, 0, 1)
     skin = fascia + habitus.back_fat_mm + habitus.buttock_fat_mm * buttock - 3 * groove
-    wall = curve["front_mm"] - habitus.belly_mm - 14
+    wall = place.front - habitus.belly_mm - 14
     wall = np.minimum(wall, wall.mean() + 10)
     belly_skin = wall - 12 - habitus.front_fat_mm
     fat = (posterior > fascia) | (posterior < wall - 10)
-    tissues[(posterior > wall - 10) & (posterior < wall)] = TISSUE["muscle"]
+    abdominal_muscle = (posterior > wall - 10) & (posterior < wall)
+    tissues[np.broadcast_to(abdominal_muscle, tissues.shape)] = TISSUE["muscle"]
     tissues[fat] = TISSUE["subcutaneous_fat"]
     tissues[fat & (np.abs(noises.webs) < 0.06)] = TISSUE["septum"]
     tissues[(posterior > fascia) & (posterior < fascia + 1.3)] = TISSUE["ligament"]

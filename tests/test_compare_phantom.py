@@ -1,0 +1,48 @@
+"""experiments/compare_phantom.py on a folder of made-up real pictures."""
+
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pytest
+
+from spider2d.cli import PROJECT_ROOT
+
+SCRIPT = PROJECT_ROOT / "experiments" / "compare_phantom.py"
+
+
+@pytest.fixture
+def real_folder(tmp_path):
+    for name in ("spider_midsagittal_png", "spider_tables"):
+        (tmp_path / name).mkdir()
+    picture = np.random.default_rng(0).integers(0, 256, (120, 100), dtype=np.uint8)
+    cv2.imwrite(str(tmp_path / "spider_midsagittal_png" / "1_t1.png"), picture)
+    table = 'new_file_name,PixelSpacing\n1_t1,"[2.0, 2.0]"\n'
+    (tmp_path / "spider_tables" / "overview.csv").write_text(table)
+    return tmp_path
+
+
+def run(*words):
+    return subprocess.run(
+        [sys.executable, str(SCRIPT), *map(str, words)],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+    )
+
+
+def test_it_writes_a_sheet_and_prints_statistics_of_both(real_folder):
+    sheet = real_folder / "sheet.png"
+    done = run(real_folder, "--sequence", "t1", "--count", 1, "--output", sheet)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("grey 10/25/50/75/90 %") == 2
+    # One column; phantom, real and two rows of slices aside, 330 x 250 pixels each.
+    assert cv2.imread(str(sheet), cv2.IMREAD_GRAYSCALE).shape == (4 * 330, 250)
+
+
+def test_too_few_real_pictures_are_named(real_folder):
+    done = run(real_folder, "--sequence", "t1", "--count", 3, "--output", real_folder / "sheet.png")
+    assert done.returncode == 1
+    assert "1 pictures of t1, 3 needed" in done.stderr
