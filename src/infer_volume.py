@@ -32,7 +32,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--output", type=Path, default=OUTPUT, help="folder for all outputs (%(default)s)")
     parser.add_argument("--format", choices=("mha", "nii.gz"), default="mha", help="of the label files")
     parser.add_argument("--preview", action="store_true", help="also draw OUTPUT/<name>.png")
-    parser.add_argument("--skip-existing", action="store_true", help="keep volumes that are done already")
+    parser.add_argument(
+        "--skip-existing", action="store_true", help="keep volumes that are done, to go on after a stop"
+    )
     parser.add_argument(
         "--rows-2d",
         choices=("superior-first", "inferior-first"),
