@@ -67,9 +67,8 @@ def sample_anatomy(seed: int, variant: str | None = None) -> Anatomy:
     joints = arch.joint_positions(rng, frames, bodies)
     vertebrae = []
     for k in range(stacking.N_MODELLED):
-        parts = arch.vertebra_arch(
-            rng, frames[k + 1], bodies[k + 1], joints[k : k + 2], thoracic=k >= disease.n_lumbar
-        )
+        kind = {"thoracic": k >= disease.n_lumbar, "lowest": k == 0}
+        parts = arch.vertebra_arch(rng, frames[k + 1], bodies[k + 1], joints[k : k + 2], **kind)
         parts += arch.osteophytes(disease.bridging, k, frames, bodies)
         spots = marrow.sample_spots(rng, frames[k + 1], bodies[k + 1], disease.modic[k : k + 2])
         vertebrae.append(Vertebra(k + 1, frames[k + 1], bodies[k + 1], parts, spots))

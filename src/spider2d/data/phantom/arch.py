@@ -30,7 +30,7 @@ def _joint_pair(rng: np.random.Generator, disc: Frame, body: Body) -> Joints:
 
 
 def vertebra_arch(
-    rng: np.random.Generator, frame: Frame, body: Body, joints: list[Joints], thoracic: bool
+    rng: np.random.Generator, frame: Frame, body: Body, joints: list[Joints], thoracic: bool, lowest: bool
 ) -> tuple[Capsule, ...]:
     """Return the arch of one vertebra.
 
@@ -40,6 +40,7 @@ def vertebra_arch(
         body: Shape of its body.
         joints: Facet-joint positions below and above.
         thoracic: Whether transverse and spinous processes have their thoracic form.
+        lowest: Whether it is the vertebra on the sacrum, whose spinous process is short.
     """
     side_mm, height, depth = 0.57 * body.half_width, body.half_height, body.half_depth
     top, end = -0.38 * height, 0.62 * height
@@ -63,20 +64,21 @@ def vertebra_arch(
         parts.append(part(isthmus, (side * 1.5, 0.5 * height, lamina_mm), (3.4, 8.5, 3.0)))
         tip = (side * (side_mm + transverse_mm), top - rng.uniform(-2, 3), depth + 8.5 + transverse_back)
         parts.append(part(pillar, tip, (3.4, 4.4, 2.8)))
-    return (*parts, *spinous_process(rng, frame, lamina_mm, end, thoracic))
+    return (*parts, *spinous_process(rng, frame, lamina_mm, end, thoracic, lowest))
 
 
 def spinous_process(
-    rng: np.random.Generator, frame: Frame, base_mm: float, level_mm: float, thoracic: bool
+    rng: np.random.Generator, frame: Frame, base_mm: float, level_mm: float, thoracic: bool, lowest: bool
 ) -> tuple[Capsule, ...]:
     """Return the spinous process: a tall plate in the lumbar, a sloping rod in the thoracic spine."""
     if thoracic:
         stop = (rng.normal(0, 0.5), level_mm + rng.uniform(12, 19), base_mm + rng.uniform(15, 21))
         return (Capsule(frame.world((0, level_mm, base_mm)), frame.world(stop), (3.1, 5.5, 4.5), frame.axes),)
-    length, drop, lateral = rng.uniform(19, 26), rng.uniform(4, 8), rng.normal(0, 0.7)
+    size = 0.75 if lowest else 1.0
+    length, drop, lateral = size * rng.uniform(19, 26), size * rng.uniform(4, 8), rng.normal(0, 0.7)
     start = frame.world((0, level_mm - 1, base_mm + 2))
     stop = frame.world((lateral, level_mm - 1 + drop, base_mm + length))
-    return (Capsule(start, stop, (3.2, rng.uniform(10, 13), 5.5), frame.axes, power=2.3),)
+    return (Capsule(start, stop, (3.2, size * rng.uniform(10, 13), 5.5), frame.axes, power=2.3),)
 
 
 def osteophytes(bridging: list[int], k: int, frames: list[Frame], bodies: list[Body]) -> tuple[Capsule, ...]:

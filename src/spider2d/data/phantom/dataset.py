@@ -24,7 +24,7 @@ from spider2d.data.volume import Geometry, Volume, from_canonical, read_mask, wr
 from spider2d.errors import DatasetError
 from spider2d.labels import DISC_OFFSET
 
-PHANTOM_VERSION = 2
+PHANTOM_VERSION = 3
 """Raised whenever the same seed gives other files, so that old and new ones never mix in a folder."""
 PADDING_VALUE = -1000
 MAX_VALUE = 3096

@@ -59,7 +59,7 @@ def sample_scan(rng: np.random.Generator, brightness: np.ndarray, sequence: str)
         brightness=brightness,
         texture=rng.uniform(0.6, 1.3),
         fat_shift_px=int(rng.choice([-1, 0, 0, 1])),
-        motion_mm=rng.uniform(0.8, 3.5),
+        motion_mm=rng.uniform(1.2, 4.5),
         coil_depth_mm=rng.uniform(250, 600) if flat else rng.uniform(75, 200),
         coil_level_mm=rng.uniform(-150, -70),
         coil_length_mm=rng.uniform(170, 300),

@@ -58,7 +58,7 @@ class Posture:
         """Return the orientation of vertebra ``k`` at a level of the tables."""
         lean = at_level(LEAN_DEG, level) * self.lordosis
         coronal = self.tilt + self.scoliosis * np.sin(k * self.wave)
-        return rotation(lean + rng.normal(0, 1.0), coronal, self.turn + rng.normal(0, 1.5))
+        return rotation(lean + rng.normal(0, 1.0), coronal, self.turn + rng.normal(0, 1.0))
 
 
 def stack_spine(
@@ -69,10 +69,10 @@ def stack_spine(
     posture = Posture(
         sacral_slope=slope,
         lordosis=float(np.clip(slope / 40 * rng.normal(1.0, 0.18), 0.35, 1.6)),
-        tilt=rng.normal(0, 1.5),
-        scoliosis=rng.normal(0, 2.0),
+        tilt=rng.normal(0, 0.8),
+        scoliosis=rng.normal(0, 1.0) * (4 if rng.random() < 0.1 else 1),
         wave=rng.uniform(0.4, 0.9),
-        turn=rng.normal(0, 2.0),
+        turn=rng.normal(0, 1.2),
     )
     axes = rotation(posture.sacral_slope, posture.tilt, posture.turn)
     bodies = [Body(25 * scale, 16.5 * scale, 14 * scale, wedge=0.08, concavity=(1.2, 0.0), taper=0.14)]

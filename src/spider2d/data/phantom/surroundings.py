@@ -80,7 +80,9 @@ def paint_surroundings(anatomy: Anatomy, noises: Noises, grid: Grid) -> np.ndarr
     habitus, place = sample_habitus(anatomy), locate(anatomy, grid)
     uneven = place.posterior + 2.5 * noises.lumps
     tissues = np.full(grid.shape_sra, TISSUE["deep_fat"], np.uint8)
-    tissues[(noises.lumps + habitus.bowel_share > 0) & (uneven < place.front - 25)] = TISSUE["bowel"]
+    abdomen = uneven < place.front - 25
+    tissues[abdomen & (noises.lumps + habitus.bowel_share > -0.15)] = TISSUE["muscle_fat"]
+    tissues[abdomen & (noises.lumps + habitus.bowel_share > 0.1)] = TISSUE["bowel"]
     for name, part in habitus.organs:
         paint_capsule(part, grid, tissues, TISSUE[name])
     paint_psoas(tissues, noises, place, uneven)
@@ -112,8 +114,8 @@ def paint_back_muscles(
     lean = 1.05 - 0.9 * fat_share * (0.3 + low) * (0.6 + 0.7 * medial) - 0.1 * low
     fattiness = noises.fibres + 0.5 * noises.lumps - lean
     tissues[zone] = TISSUE["muscle"]
-    tissues[zone & (fattiness > -0.15)] = TISSUE["muscle_fat"]
-    tissues[zone & (fattiness > 0)] = TISSUE["deep_fat"]
+    tissues[zone & (fattiness > -0.3)] = TISSUE["muscle_fat"]
+    tissues[zone & (fattiness > 0.2)] = TISSUE["deep_fat"]
     middle = zone & (place.side < 3.5 + 2 * noises.lumps)
     tissues[middle] = TISSUE["interspinous"]
     tissues[middle & (noises.fibres + noises.lumps > 0.9 - 0.8 * fat_share)] = TISSUE["deep_fat"]
