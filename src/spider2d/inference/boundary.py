@@ -13,8 +13,7 @@ from spider2d.inference.spine_frame import SpineFrame
 TYPICAL_PITCH_MM = 36.0
 """Distance of neighbouring disc centres for which ``SHEET_MM`` holds; the sheet scales with the real one."""
 SHEET_MM = np.array(
-    [(0, 1), (2, 2), (4, 5), (6, 8), (10, 9), (12, 6), (16, -8), (18, -10), (24, -9), (60, -9)],
-    dtype=np.float32,
+    [(0, 1), (2, 3), (6, 8), (10, 10), (12.5, 7), (14.5, 1.5), (16, -7), (18, -10.5), (22, -10), (30, -9)]
 )
 """The sheet behind the posterior wall: (distance behind the wall, height above the disc plane).
 
@@ -23,7 +22,10 @@ the arches of two neighbours best; between 10 and 18 mm, along the facet joint, 
 side), everywhere else 0-3 % are.
 """
 
-BESIDE_MM, BESIDE_HEIGHT_MM = (19.0, 23.0), 4.0
+MIN_WIDTH_MM = 8.0
+"""Standard deviation across slices that every disc is taken to have at least."""
+JOINT_SLANT, JOINT_BESIDE_MM = 0.24, (4.0, 24.0)
+BESIDE_MM, BESIDE_HEIGHT_MM = (20.0, 24.0), 4.0
 """Further from the middle than this there are no joints, only transverse processes, parted at this height."""
 
 
@@ -72,8 +74,9 @@ class Boundary:
         height[arch] = height[arch] * np.float32(self.arch_up @ self.normal) + behind[arch] * np.float32(
             self.arch_up @ backwards(self.normal)
         )
-        bend = np.interp(behind[arch], SHEET_MM[:, 0] * scale, SHEET_MM[:, 1] * scale)
-        beside = np.abs(points_mm[arch, 0] - self.centre_mm[0]) / scale
+        beside = np.abs(points_mm[arch, 0] - self.centre_mm[0])
+        along_sheet = behind[arch] - JOINT_SLANT * (np.clip(beside, *JOINT_BESIDE_MM) - 14.0)
+        bend = np.interp(along_sheet, SHEET_MM[:, 0], SHEET_MM[:, 1] * scale)
         beside = np.interp(beside, BESIDE_MM, [0.0, 1.0])
         bend += beside * (BESIDE_HEIGHT_MM * scale - bend)
         height[arch] -= bend.astype(height.dtype)
@@ -119,5 +122,7 @@ def fit_plane(
     centre = points_mm.mean(axis=0, dtype=np.float64)
     offset = points_mm - centre
     covariance = offset.T @ offset / len(points_mm) + up_weight_mm**2 * (np.eye(3) - np.outer(up, up))
+    # Seen in one or two slices only, a disc is flat across the slices too; that must not become its normal.
+    covariance[0, 0] += max(0.0, MIN_WIDTH_MM**2 - covariance[0, 0])
     normal = np.linalg.eigh(covariance)[1][:, 0]
     return centre, normal * (1.0 if normal @ up > 0 else -1.0)

@@ -101,11 +101,14 @@ def place_walls(boundaries: list[Boundary], bodies: BodySample, frame: SpineFram
     middle = bodies.points_mm[np.abs(lateral) <= max(MIDDLE_MM, bodies.slice_mm)]
     placed = []
     for boundary in boundaries:
-        near = middle[np.abs(boundary.above_plane(middle)) < NEAR_MM]
-        if len(near) > 20:
-            back = boundary.wall_mm + float(np.percentile(boundary.behind_wall(near), 98))
-            boundary = replace(boundary, wall_mm=back)
-        placed.append(boundary)
+        above = boundary.above_plane(middle)
+        walls = [
+            boundary.wall_mm + float(np.percentile(boundary.behind_wall(middle[near]), 98))
+            for near in ((above > 0) & (above < NEAR_MM), (above < 0) & (above > -NEAR_MM))
+            if np.count_nonzero(near) > 10
+        ]
+        # The mean of both bodies, for a slipped vertebra takes its joints along.
+        placed.append(replace(boundary, wall_mm=float(np.mean(walls))) if walls else boundary)
     return placed
 
 
@@ -178,7 +181,7 @@ def _fit_cut(
         tilted = np.cos(tilt) * normal + np.sin(tilt) * backwards(normal)
         offset = (points_mm - centre.astype(points_mm.dtype)) @ tilted.astype(points_mm.dtype)
         near = offset[np.abs(offset) < 8]
-        count = np.bincount(((near + 8) / 0.5).astype(np.intp), minlength=32).astype(float)
+        count = np.histogram(near, bins=32, range=(-8, 8))[0].astype(float)
         count = ndimage.gaussian_filter1d(count, 2.0) + 0.02 * count.sum() / 32 * np.abs(np.arange(32) - 15.5)
         index = int(count.argmin())
         cost = count[index] * (1 + abs(tilt))

@@ -6,7 +6,7 @@ import numpy as np
 
 from spider2d.labels import DISC_OFFSET, MAX_VERTEBRA_LABEL
 
-MIN_BODY_SHARE, MIN_TOP_SHARE, MIN_BOTTOM_SHARE = 0.1, 0.04, 0.5
+MIN_BODY_SHARE, MIN_TOP_SHARE, MIN_BOTTOM_SHARE = 0.1, 0.04, 0.7
 """A level is a vertebra if its body has this share of the usual volume. The topmost one may be cut by the field of
 view; below the lowest disc lies the sacrum, unless a nearly full body shows that the lowest disc was missed."""
 CUT_SHARE = 0.8

@@ -6,6 +6,7 @@ Points are float arrays (N, 3) in mm in canonical order (slice, row, column) of 
 
 from dataclasses import dataclass
 
+import cc3d
 import numpy as np
 from scipy import ndimage
 
@@ -13,6 +14,10 @@ from spider2d.labels import CANAL, DISC, VERTEBRA
 
 CORE_SHARE = 0.75
 """Without canal and discs, bodies are taken to reach at least this share of the greatest depth inside the mask."""
+BEHIND_BODY_MM = 2.0
+"""The canal begins this far behind discs and bodies."""
+MIN_PIECE_SHARE = 0.2
+"""Pieces smaller than this share of the largest say nothing about the wall."""
 WALL_SMOOTHING_MM = 4.0
 END_SLOPE_MM = 25.0
 """Length at either end of the known part from which the wall is extrapolated."""
@@ -103,8 +108,12 @@ def fit_spine(classes_sra: np.ndarray, spacing_sra_mm: tuple[float, float, float
 def _posterior_wall(classes_sra: np.ndarray, spacing_sra_mm: tuple, row_mm: np.ndarray) -> np.ndarray:
     """Return the wall's column position (mm) for every row."""
     rows, wall = _canal_front(classes_sra == CANAL, spacing_sra_mm)
-    if len(rows) * spacing_sra_mm[1] < END_SLOPE_MM:
-        rows, wall = _body_backs(classes_sra, spacing_sra_mm)
+    more_rows, more_wall = _body_backs(classes_sra, spacing_sra_mm, has_canal=len(rows) > 0)
+    # The canal leads where it is seen; in a lone or oblique slice it is seen along a part of the spine only.
+    far = _distance_to(more_rows, rows) * spacing_sra_mm[1] > END_SLOPE_MM
+    rows, wall = np.append(rows, more_rows[far]), np.append(wall, more_wall[far])
+    order = np.argsort(rows)
+    rows, wall = rows[order], wall[order]
     if len(rows) == 0:
         return np.full(len(row_mm), np.inf)
     filled = np.interp(row_mm, row_mm[rows], wall)
@@ -123,22 +132,41 @@ def _canal_front(canal_sra: np.ndarray, spacing_sra_mm: tuple) -> tuple[np.ndarr
     return rows, ndimage.median_filter(wall, size=1 + 2 * int(3 / spacing_sra_mm[1]), mode="nearest")
 
 
-def _body_backs(classes_sra: np.ndarray, spacing_sra_mm: tuple) -> tuple[np.ndarray, np.ndarray]:
-    """Return rows and columns (mm) of the posterior end of the discs or, without any, of the thickest vertebra parts."""
+def _body_backs(
+    classes_sra: np.ndarray, spacing_sra_mm: tuple, has_canal: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return rows and columns (mm) just behind the discs or, without discs and canal, behind the bodies.
+
+    Bodies are told from arches by the depth inside the mask.
+    """
     mask = classes_sra == DISC
-    if not mask.any():
-        depth = ndimage.distance_transform_edt(_padded(classes_sra == VERTEBRA), sampling=spacing_sra_mm)
-        depth = depth[1:-1, 1:-1, 1:-1]
+    if not mask.any() and not has_canal:
+        bone = classes_sra == VERTEBRA
+        depth = ndimage.distance_transform_edt(bone, sampling=spacing_sra_mm)
         core = depth >= CORE_SHARE * depth.max()
-        mask = ndimage.distance_transform_edt(~core, sampling=spacing_sra_mm) <= CORE_SHARE * depth.max()
-        mask &= classes_sra == VERTEBRA
-    rows = np.flatnonzero(mask.any(axis=(0, 2)))
-    columns = [np.percentile(np.nonzero(mask[:, row])[1], 98) for row in rows]
-    return rows, (np.array(columns) + 0.5) * spacing_sra_mm[2]
+        mask = bone & (ndimage.distance_transform_edt(~core, sampling=spacing_sra_mm) <= depth.max())
+    return _backs_of_pieces(mask, spacing_sra_mm)
 
 
-def _padded(mask: np.ndarray) -> np.ndarray:
-    return np.pad(mask, 1)
+def _backs_of_pieces(mask_sra: np.ndarray, spacing_sra_mm: tuple) -> tuple[np.ndarray, np.ndarray]:
+    """Return, for every large piece of a mask, the row of its back and the column (mm) just behind it."""
+    pieces = cc3d.connected_components(mask_sra.view(np.uint8), connectivity=6)
+    volume = np.bincount(pieces.ravel())[1:]
+    backs = []
+    for piece in 1 + np.flatnonzero(volume > MIN_PIECE_SHARE * volume.max(initial=0)):
+        _, rows, columns = np.nonzero(pieces == piece)
+        back = np.percentile(columns, 98)
+        backs.append((round(rows[columns >= back].mean()), back * spacing_sra_mm[2] + BEHIND_BODY_MM))
+    backs.sort()
+    return np.array([row for row, _ in backs], dtype=np.intp), np.array([back for _, back in backs])
+
+
+def _distance_to(rows: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Return for every row the distance (rows) to the nearest of ``others``, infinite if there are none."""
+    if len(others) == 0:
+        return np.full(len(rows), np.inf)
+    after = np.searchsorted(others, rows).clip(0, len(others) - 1)
+    return np.minimum(np.abs(others[after] - rows), np.abs(others[np.maximum(after - 1, 0)] - rows))
 
 
 def _centre_line(
