@@ -15,7 +15,9 @@ from spider2d.inference.boundary import Boundary
 from spider2d.inference.cleanup import clean_canal, tidy_instances
 from spider2d.inference.discs import find_discs
 from spider2d.inference.levels import (
+    BodySample,
     add_missing_boundaries,
+    body_sizes,
     estimate_pitch,
     place_walls,
     sample_bodies,
@@ -111,16 +113,17 @@ def _label_box(
         return labels, False, ["no vertebra and no disc was found"]
     frame = fit_spine(np.where((classes == CANAL) & ~canal, np.uint8(BACKGROUND), classes), spacing)
     vertebra_mm = _millimetres(vertebra_index, spacing)
-    disc_number, boundaries = _find_boundaries(_millimetres(disc_index, spacing), vertebra_mm, spacing, frame)
+    bodies = sample_bodies(vertebra_mm, spacing, frame)
+    disc_number, boundaries = _find_boundaries(_millimetres(disc_index, spacing), bodies, spacing, frame)
 
     depth = edt.edt(classes == VERTEBRA, anisotropy=(FAR_MM, *spacing[1:]), parallel=1)
     at = tuple(vertebra_index.T)
     offset = None if offsets is None else offsets[(slice(None), *at)].T.astype(np.float32)
     level = assign_levels(vertebra_index, depth[at], spacing, boundaries, classes.shape, offset)
 
+    body_volume, body_reach = body_sizes(boundaries, bodies)
+    numbering = number_levels(body_volume, body_reach)
     is_body = frame.in_front_of_wall(vertebra_mm)
-    body_volume = np.bincount(level[is_body], minlength=len(boundaries) + 1) * float(np.prod(spacing))
-    numbering = number_levels(body_volume)
     disc_labels = [numbering.disc_label(index) for index, boundary in enumerate(boundaries) if boundary.disc]
     labels += _tidied(classes.shape, vertebra_index, vertebra_labels(level, is_body, numbering), spacing)
     labels += _tidied(
@@ -135,11 +138,10 @@ def _millimetres(index_sra: np.ndarray, spacing: tuple) -> np.ndarray:
 
 
 def _find_boundaries(
-    disc_mm: np.ndarray, vertebra_mm: np.ndarray, spacing: tuple, frame: SpineFrame
+    disc_mm: np.ndarray, bodies: BodySample, spacing: tuple, frame: SpineFrame
 ) -> tuple[np.ndarray, list[Boundary]]:
     """Return each disc voxel's disc number (-1 = none) and all boundaries from the bottom up."""
     disc_number, discs = find_discs(disc_mm, spacing, frame)
-    bodies = sample_bodies(vertebra_mm, spacing, frame)
     pitch_mm = estimate_pitch(discs, bodies)
     return disc_number, place_walls(add_missing_boundaries(discs, bodies, frame, pitch_mm), bodies, frame)
 

@@ -23,8 +23,6 @@ BODY_SHARE_OF_PITCH = 0.78
 MIDDLE_MM, NEAR_MM = 8.0, 15.0
 """The posterior wall is read off bodies this close to the middle and to the boundary."""
 TILTS_DEG = np.arange(-15.0, 16.0, 5.0)
-MIN_BODY_SHARE = 0.5
-"""Below the lowest disc a body is a vertebra (its own disc missed) only if it has this share of the usual size."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +108,21 @@ def place_walls(boundaries: list[Boundary], bodies: BodySample, frame: SpineFram
         # The mean of both bodies, for a slipped vertebra takes its joints along.
         placed.append(replace(boundary, wall_mm=float(np.mean(walls))) if walls else boundary)
     return placed
+
+
+def body_sizes(boundaries: list[Boundary], bodies: BodySample) -> tuple[np.ndarray, np.ndarray]:
+    """Return volume (mm3) and reach (mm) of the bodies by level, both (boundaries + 1,).
+
+    The reach is how far a body extends from the boundary below it (the lowest level: from the one above it).
+    """
+    n_levels = len(boundaries) + 1
+    above = np.array([boundary.above_plane(bodies.points_mm) for boundary in boundaries])
+    level = (above > 0).sum(axis=0, dtype=np.intp) if boundaries else np.zeros(len(bodies.points_mm), np.intp)
+    volume = np.bincount(level, minlength=n_levels) * bodies.voxel_mm3
+    reach = np.zeros(n_levels)
+    for index in np.flatnonzero(volume) if boundaries else []:
+        reach[index] = np.percentile(np.abs(above[max(index - 1, 0), level == index]), 97)
+    return volume, reach
 
 
 def _end_boundary(frame: SpineFrame, height_mm: float) -> Boundary:

@@ -6,7 +6,7 @@ import numpy as np
 
 from spider2d.labels import DISC_OFFSET, MAX_VERTEBRA_LABEL
 
-MIN_BODY_SHARE, MIN_TOP_SHARE, MIN_BOTTOM_SHARE = 0.1, 0.04, 0.7
+MIN_BODY_SHARE, MIN_TOP_SHARE, MIN_BOTTOM_SHARE, MIN_BOTTOM_REACH = 0.1, 0.04, 0.6, 0.75
 """A level is a vertebra if its body has this share of the usual volume. The topmost one may be cut by the field of
 view; below the lowest disc lies the sacrum, unless a nearly full body shows that the lowest disc was missed."""
 CUT_SHARE = 0.8
@@ -31,25 +31,30 @@ class Numbering:
         return DISC_OFFSET + vertebra if 1 <= vertebra <= MAX_VERTEBRA_LABEL else 0
 
 
-def number_levels(body_volume: np.ndarray) -> Numbering:
+def number_levels(body_volume: np.ndarray, body_reach: np.ndarray) -> Numbering:
     """Decide which levels are vertebrae.
 
     Args:
-        body_volume: Volume of the vertebra class in front of the posterior wall, by level, (levels,) with
-            levels = boundaries + 1; all zero if there is no vertebra.
+        body_volume: Volume of the bodies by level, (levels,) with levels = boundaries + 1; may be all zero.
+        body_reach: How far each extends from its boundary, (levels,), as from ``levels.body_sizes``.
     """
     n_levels = len(body_volume)
-    with_disc = body_volume[1:][body_volume[1:] > 0]
-    usual = float(np.median(with_disc)) if len(with_disc) else float(body_volume[0])
-    share = body_volume / usual if usual > 0 else np.zeros(n_levels)
+    if n_levels == 1:
+        return Numbering(0, np.array([body_volume[0] > 0], dtype=np.uint8))
+    share, reach = _relative(body_volume), _relative(body_reach)
     is_vertebra = share >= MIN_BODY_SHARE
-    is_vertebra[0] = share[0] >= MIN_BOTTOM_SHARE
-    is_vertebra[-1] |= share[-1] >= (MIN_TOP_SHARE if n_levels > 1 else MIN_BOTTOM_SHARE)
-    lowest = int(is_vertebra.argmax()) if is_vertebra.any() else min(1, n_levels - 1)
+    is_vertebra[0] = share[0] >= MIN_BOTTOM_SHARE and reach[0] >= MIN_BOTTOM_REACH
+    is_vertebra[-1] |= share[-1] >= MIN_TOP_SHARE
+    lowest = int(is_vertebra.argmax()) if is_vertebra.any() else 1
     number = np.arange(n_levels) - lowest + 1
-    return Numbering(
-        lowest, np.where(is_vertebra & (number <= MAX_VERTEBRA_LABEL), number, 0).astype(np.uint8)
-    )
+    return Numbering(lowest, np.where(is_vertebra & (number <= MAX_VERTEBRA_LABEL), number, 0).astype(np.uint8))
+
+
+def _relative(size: np.ndarray) -> np.ndarray:
+    """Return sizes by level as shares of the usual one: the median of the levels above the lowest boundary."""
+    upper = size[1:][size[1:] > 0]
+    usual = float(np.median(upper)) if len(upper) else float(size[0])
+    return size / usual if usual > 0 else np.zeros(len(size))
 
 
 def vertebra_labels(level: np.ndarray, is_body: np.ndarray, numbering: Numbering) -> np.ndarray:
