@@ -23,12 +23,9 @@ from spider2d.inference.levels import (
     sample_bodies,
 )
 from spider2d.inference.numbering import describe, number_levels, topmost_is_cut, vertebra_labels
-from spider2d.inference.spine_frame import SpineFrame, fit_spine
+from spider2d.inference.spine_frame import FAR_MM, SpineFrame, fit_spine
 from spider2d.inference.vertebra_assign import assign_levels
 from spider2d.labels import BACKGROUND, CANAL, CANAL_LABEL, DISC, N_CLASSES, VERTEBRA
-
-FAR_MM = 1e4
-"""Slice spacing that keeps a distance transform within each slice."""
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,14 @@ Points are float arrays (N, 3) in mm in canonical order (slice, row, column) of 
 from dataclasses import dataclass
 
 import cc3d
+import edt
 import numpy as np
 from scipy import ndimage
 
 from spider2d.labels import CANAL, DISC, VERTEBRA
 
+FAR_MM = 1e4
+"""Slice spacing that keeps a distance transform within each slice."""
 CORE_SHARE = 0.75
 """Without canal and discs, bodies are taken to reach at least this share of the greatest depth inside the mask."""
 BEHIND_BODY_MM = 2.0
@@ -142,9 +145,10 @@ def _body_backs(
     mask = classes_sra == DISC
     if not mask.any() and not has_canal:
         bone = classes_sra == VERTEBRA
-        depth = ndimage.distance_transform_edt(bone, sampling=spacing_sra_mm)
+        in_plane = (FAR_MM, *spacing_sra_mm[1:])
+        depth = edt.edt(bone, anisotropy=in_plane, parallel=1)
         core = depth >= CORE_SHARE * depth.max()
-        mask = bone & (ndimage.distance_transform_edt(~core, sampling=spacing_sra_mm) <= depth.max())
+        mask = bone & (edt.edt(~core, anisotropy=in_plane, parallel=1) <= depth.max())
     return _backs_of_pieces(mask, spacing_sra_mm)
 
 

@@ -6,7 +6,7 @@ from scipy.sparse import csgraph
 
 from spider2d.inference.boundary import TYPICAL_PITCH_MM, Boundary
 
-UNSURE_MM = 4.0
+UNSURE_MM = 18.0
 """Behind the bodies, voxels closer to a sheet than this are decided by the bone they hang on."""
 VOTE_MM = 15.0
 """Behind the bodies, voxels closer to a sheet than this follow the network's offsets where it gave any."""
@@ -36,14 +36,47 @@ def assign_levels(
     """
     points_mm = index_sra.astype(np.float32) * np.array(spacing_sra_mm, dtype=np.float32)
     level = np.zeros(len(index_sra), dtype=np.int16)
-    from_sheet = np.full(len(index_sra), np.inf, dtype=np.float32)
-    for boundary, scale in zip(boundaries, _scales(boundaries), strict=True):
-        above, behind = boundary.above_sheet(points_mm, scale)
-        level += above > 0
-        from_sheet = np.where(behind > BODY_MM, np.minimum(from_sheet, np.abs(above) / scale), from_sheet)
-    if offsets_mm is not None:
-        level = vote_by_offset(level, from_sheet < VOTE_MM, points_mm[:, 1:] + offsets_mm, points_mm[:, 1:])
-    return flood(level, from_sheet < UNSURE_MM, index_sra, depth_mm, spacing_sra_mm, shape_sra)
+    above = np.full(len(index_sra), np.inf, dtype=np.float32)
+    joint = np.zeros(len(index_sra), dtype=np.int16)
+    for number, (boundary, scale) in enumerate(zip(boundaries, _scales(boundaries), strict=True)):
+        height, behind = boundary.above_sheet(points_mm, scale)
+        level += height > 0
+        nearer = (behind > BODY_MM) & (np.abs(height) < np.abs(above))
+        above = np.where(nearer, height, above)
+        joint = np.where(nearer, np.int16(number), joint)
+    unsure = np.abs(above) < UNSURE_MM
+    bonds = Bonds(*_bonds(np.flatnonzero(unsure), index_sra, spacing_sra_mm, shape_sra))
+    for number in range(len(boundaries)):
+        resolve(level, unsure & (joint == number), above, number, bonds, depth_mm)
+    return level
+
+
+from dataclasses import dataclass
+SIGMA = 2.0
+POWER = 3.0
+@dataclass
+class Bonds:
+    tail: np.ndarray
+    head: np.ndarray
+    length: np.ndarray
+
+def resolve(level, mine, above, number, bonds, depth):
+    if not mine.any(): return
+    use = mine[bonds.tail]
+    tail, head, length = bonds.tail[use], bonds.head[use], bonds.length[use]
+    used, node = np.unique(np.concatenate([tail, head]), return_inverse=True)
+    ends = (node[len(tail):], node[:len(tail)])
+    base = length / np.minimum(depth[tail], depth[head])**POWER
+    dist = []
+    for lab, sign in ((number, 1.0), (number + 1, -1.0)):
+        wrong = np.maximum(sign * above[tail], 0)
+        graph = sparse.csr_matrix((base * np.exp(wrong / SIGMA), ends), shape=(len(used),) * 2)
+        seeds = np.flatnonzero(~mine[used] & (level[used] == lab))
+        if len(seeds) == 0:
+            dist.append(np.full(len(used), np.inf)); continue
+        dist.append(csgraph.dijkstra(graph, indices=seeds, min_only=True))
+    reached = np.isfinite(np.minimum(dist[0], dist[1])) & mine[used]
+    level[used[reached]] = np.where(dist[0] <= dist[1], number, number + 1)[reached]
 
 
 def _scales(boundaries: list[Boundary]) -> list[float]:
