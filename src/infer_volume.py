@@ -8,7 +8,6 @@ others are done; the exit code is then 1.
 """
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
@@ -84,9 +83,6 @@ def main(args: argparse.Namespace) -> int:
         raise CheckpointError(
             f"{args.checkpoint}: no such checkpoint; python src/train.py makes {CHECKPOINT}"
         )
-    # Read when torch is loaded: waiting threads sleep. Threads that spin (the default) make the network 10 to
-    # 20 times slower where other programs use the cores too; on an idle machine both take about the same.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     images = find_images(args)
     # Here and not above: torch takes seconds to import, and --help and wrong paths need not wait for it.
     import torch

@@ -1,11 +1,16 @@
 """What every command-line script shares: the parser, the exit code, errors without a traceback."""
 
 import argparse
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from spider2d.errors import Spider2dError
+
+# Read when torch is loaded, which is after this module: waiting threads sleep. Threads that spin (the default)
+# make networks 10 to 20 times slower where other programs use the cores too, and gain nothing on idle ones.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 
