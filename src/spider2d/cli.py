@@ -8,7 +8,7 @@ from pathlib import Path
 
 from spider2d.errors import Spider2dError
 
-# Read when torch is loaded, which is after this module: waiting threads sleep. Threads that spin (the default)
+# Read when torch is loaded, after this module: waiting threads sleep. Threads that spin (the default)
 # make networks 10 to 20 times slower where other programs use the cores too, and gain nothing on idle ones.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
