@@ -14,6 +14,8 @@ from tiny_slices import settings, write_slices
 
 from spider2d import cli
 from spider2d.checkpoint import load_checkpoint
+from spider2d.config import load_config
+from spider2d.training.train_config import TrainConfig
 
 SCRIPT = cli.PROJECT_ROOT / "src" / "train.py"
 
@@ -134,8 +136,7 @@ def test_wrong_input_is_one_clear_message(folder, capsys, tmp_path, words, messa
 
 
 def test_the_default_configuration_is_valid():
-    script = load_script()
-    config = script.load_config(script.TrainConfig, script.DEFAULT_CONFIG)
+    config = load_config(TrainConfig, load_script().DEFAULT_CONFIG)
     assert config.data.slices == Path("data/slices")
     assert config.model.encoder_weights is None
 
