@@ -12,21 +12,8 @@ from spider2d.inference.spine_frame import SpineFrame
 
 TYPICAL_PITCH_MM = 36.0
 """Distance of neighbouring disc centres for which ``SHEET_MM`` holds; the sheet scales with the real one."""
-SHEET_MM = np.array(
-    [(0, 1), (2, 3), (6, 8), (10, 10), (12.5, 7), (14.5, 1.5), (16, -7), (18, -10.5), (22, -10), (30, -9)]
-)
-"""The sheet behind the posterior wall: (distance behind the wall, height above the disc plane).
-
-Measured on the labelled lumbar slices of SPIDER (van der Graaf et al. 2024, CC-BY 4.0): the height that separates
-the arches of two neighbours best; between 10 and 18 mm, along the facet joint, no height does (15 % on the wrong
-side), everywhere else 0-3 % are.
-"""
-
 MIN_WIDTH_MM = 8.0
 """Standard deviation across slices that every disc is taken to have at least."""
-JOINT_SLANT, JOINT_BESIDE_MM = 0.24, (4.0, 24.0)
-BESIDE_MM, BESIDE_HEIGHT_MM = (20.0, 24.0), 4.0
-"""Further from the middle than this there are no joints, only transverse processes, parted at this height."""
 
 
 @dataclass(frozen=True)
@@ -59,28 +46,6 @@ class Boundary:
         behind = backwards(self.normal)
         offset = points_mm - self.centre_mm.astype(points_mm.dtype)
         return offset @ behind.astype(points_mm.dtype) - np.float32(self.wall_mm)
-
-    def above_sheet(self, points_mm: np.ndarray, scale: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
-        """Return about how far (mm) points (N, 3) lie above the bent sheet, and how far behind the wall.
-
-        Args:
-            points_mm: Positions (N, 3).
-            scale: Size of the spine, multiplies the shape of the sheet.
-        """
-        behind = self.behind_wall(points_mm)
-        height = self.above_plane(points_mm)
-        arch = behind > 0
-        # Behind the wall the plane turns about its posterior edge into the direction of the spine.
-        height[arch] = height[arch] * np.float32(self.arch_up @ self.normal) + behind[arch] * np.float32(
-            self.arch_up @ backwards(self.normal)
-        )
-        beside = np.abs(points_mm[arch, 0] - self.centre_mm[0])
-        along_sheet = behind[arch] - JOINT_SLANT * (np.clip(beside, *JOINT_BESIDE_MM) - 14.0)
-        bend = np.interp(along_sheet, SHEET_MM[:, 0], SHEET_MM[:, 1] * scale)
-        beside = np.interp(beside, BESIDE_MM, [0.0, 1.0])
-        bend += beside * (BESIDE_HEIGHT_MM * scale - bend)
-        height[arch] -= bend.astype(height.dtype)
-        return height, behind
 
 
 def backwards(normal: np.ndarray) -> np.ndarray:

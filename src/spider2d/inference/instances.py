@@ -24,7 +24,7 @@ from spider2d.inference.levels import (
 )
 from spider2d.inference.numbering import describe, number_levels, topmost_is_cut, vertebra_labels
 from spider2d.inference.spine_frame import FAR_MM, SpineFrame, fit_spine
-from spider2d.inference.vertebra_assign import assign_levels
+from spider2d.inference.vertebra_assign import Bone, assign_levels
 from spider2d.labels import BACKGROUND, CANAL, CANAL_LABEL, DISC, N_CLASSES, VERTEBRA
 
 
@@ -115,8 +115,8 @@ def _label_box(
 
     depth = edt.edt(classes == VERTEBRA, anisotropy=(FAR_MM, *spacing[1:]), parallel=1)
     at = tuple(vertebra_index.T)
-    offset = None if offsets is None else offsets[(slice(None), *at)].T.astype(np.float32)
-    level = assign_levels(vertebra_index, depth[at], spacing, boundaries, classes.shape, offset)
+    bone = Bone(vertebra_index, vertebra_mm, depth[at], spacing, classes.shape)
+    level = assign_levels(bone, boundaries, None if offsets is None else offsets[:, *at].T.astype(np.float32))
 
     body_volume, body_reach = body_sizes(boundaries, bodies)
     numbering = number_levels(body_volume, body_reach)
