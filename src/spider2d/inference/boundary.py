@@ -12,6 +12,8 @@ from spider2d.inference.spine_frame import SpineFrame
 
 TYPICAL_PITCH_MM = 36.0
 """Distance of neighbouring disc centres for which ``SHEET_MM`` holds; the sheet scales with the real one."""
+MIN_BACKWARDS = 0.2
+"""Cosine between a disc plane and the horizontal below which (78 degrees) the wall is not followed further."""
 MIN_WIDTH_MM = 8.0
 """Standard deviation across slices that every disc is taken to have at least."""
 
@@ -64,7 +66,7 @@ def make_boundary(frame: SpineFrame, centre_mm: np.ndarray, normal: np.ndarray, 
         wall = float(np.interp(point[1], frame.row_mm, frame.wall_mm))
         if not np.isfinite(wall):
             break
-        wall_mm = (wall - centre_mm[2]) / backwards(normal)[2]
+        wall_mm = (wall - centre_mm[2]) / max(backwards(normal)[2], MIN_BACKWARDS)
     return Boundary(centre_mm, normal, arch_up, wall_mm if np.isfinite(wall) else np.inf, height_mm, disc)
 
 

@@ -20,6 +20,8 @@ CUT_AT_GAP, CUT_AT_WAIST = 1.25, 0.6
 other; waist is the area at the narrowest place as a share of the bodies' area on either side (0 = empty gap)."""
 BODY_SHARE_OF_PITCH = 0.78
 """Height of a body as a share of the distance between discs (the rest is disc)."""
+MIN_LEVEL_MM = 5.0
+"""A cut lies at least this far inside the boundaries it is made between."""
 MIDDLE_MM, NEAR_MM = 8.0, 15.0
 """The posterior wall is read off bodies this close to the middle and to the boundary."""
 TILTS_DEG = np.arange(-15.0, 16.0, 5.0)
@@ -158,6 +160,8 @@ def _cut_between(
     if length < (CUT_AT_GAP + CUT_AT_WAIST * waist) * pitch_mm:
         return []
     cut = _fit_cut(lower, upper, position / length, bodies.points_mm[inside], frame)
+    if not lower.height_mm + MIN_LEVEL_MM < cut.height_mm < upper.height_mm - MIN_LEVEL_MM:
+        return []  # in scattered voxels the plane of least bone may lie anywhere; without this it never ends
     return [
         *_cut_between(lower, cut, bodies, frame, pitch_mm),
         cut,
