@@ -1,8 +1,4 @@
-"""The sheet between two neighbouring vertebrae: flat through the disc, bent behind the bodies.
-
-Behind the bodies the sheet follows the facet joints: the articular processes of the lower vertebra reach up in
-front of those of the upper one, and the spinous process of the upper vertebra hangs below the disc.
-"""
+"""The boundary between two neighbouring vertebrae: the plane of their disc, and where bodies end behind."""
 
 from dataclasses import dataclass
 
@@ -11,16 +7,16 @@ import numpy as np
 from spider2d.inference.spine_frame import SpineFrame
 
 TYPICAL_PITCH_MM = 36.0
-"""Distance of neighbouring disc centres for which ``SHEET_MM`` holds; the sheet scales with the real one."""
+"""Usual distance of neighbouring disc centres in the lumbar spine."""
 MIN_BACKWARDS = 0.2
-"""Cosine between a disc plane and the horizontal below which (78 degrees) the wall is not followed further."""
+"""Cosine of the steepest tilt (78 degrees) of a disc plane along which the wall is looked for."""
 MIN_WIDTH_MM = 8.0
 """Standard deviation across slices that every disc is taken to have at least."""
 
 
 @dataclass(frozen=True)
 class Boundary:
-    """The sheet between two vertebrae (below it one level, above it the next).
+    """Where one level ends and the next begins.
 
     Attributes:
         centre_mm: A point (slice, row, column) of the disc plane, on the centre line of the spine.
@@ -51,13 +47,13 @@ class Boundary:
 
 
 def backwards(normal: np.ndarray) -> np.ndarray:
-    """Return the unit vector (3,) that points backwards along the plane of ``normal`` within a sagittal slice."""
+    """Return the unit vector (3,) pointing backwards along the plane of ``normal``, within a slice."""
     direction = np.array([0.0, normal[2], -normal[1]])
     return direction / np.linalg.norm(direction)
 
 
 def make_boundary(frame: SpineFrame, centre_mm: np.ndarray, normal: np.ndarray, disc: bool) -> Boundary:
-    """Return the boundary through a point with a unit normal; the wall and the spine's direction come from ``frame``."""
+    """Return the boundary through a point with a unit normal; the rest is read off ``frame``."""
     height_mm = float(frame.height_of(centre_mm[None])[0])
     _, arch_up = frame.point_at(height_mm)
     wall_mm = 20.0
@@ -75,8 +71,9 @@ def fit_plane(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Fit the middle plane of a disc.
 
-    The normal is the direction of least variance. A prior of ``up_weight_mm`` squared is added to the variance of
-    every direction across ``up``, so that a disc seen in one slice or in part still gets a sensible plane.
+    The normal is the direction of least variance. A prior of ``up_weight_mm`` squared is added to the
+    variance of every direction across ``up``, so that a disc seen in one slice or in part still gets a
+    sensible plane.
 
     Args:
         points_mm: Disc voxels (N, 3), at least one.

@@ -1,4 +1,4 @@
-"""Small pieces: the canal made one object, fragments joined to the vertebra they touch, false islands dropped."""
+"""Small pieces: the canal made one object, fragments joined to what they touch, false islands dropped."""
 
 import cc3d
 import numpy as np
@@ -7,9 +7,9 @@ from scipy import spatial
 MIN_PIECE_MM3 = 60.0
 """Loose pieces smaller than this are noise."""
 MAX_GAP_MM = 12.0
-"""Loose pieces further than this from their structure are false; vertebral arches may be broken by missed slices."""
+"""Loose pieces further than this from their structure are false (a missed slice breaks an arch by less)."""
 LARGE_SHARE = 0.15
-"""A loose piece with this share of the largest one is kept wherever it lies (an arch whose pedicles were missed)."""
+"""A loose piece with this share of the largest one is no fragment: it is kept as it is."""
 CANAL_REACH_MM = 15.0
 MAX_MAIN_POINTS = 4000
 
@@ -22,8 +22,8 @@ def clean_canal(canal_sra: np.ndarray, spacing_sra_mm: tuple[float, float, float
         spacing_sra_mm: Voxel size in mm (slice, row, column).
 
     Returns:
-        bool (S, R, A): the largest piece, and every piece that lies within ``CANAL_REACH_MM`` of the course of
-        the largest one continued straight up and down.
+        bool (S, R, A): the largest piece, and every piece that lies within ``CANAL_REACH_MM`` of the course
+        of the largest one continued straight up and down.
     """
     pieces, volume = _pieces(canal_sra.view(np.uint8), spacing_sra_mm)
     if len(volume) < 3:
@@ -55,8 +55,8 @@ def _course(points_mm: np.ndarray, axis: int, row_mm: np.ndarray) -> np.ndarray:
 def tidy_instances(labels_sra: np.ndarray, spacing_sra_mm: tuple[float, float, float]) -> np.ndarray:
     """Make every instance one piece with, at most, fragments near it.
 
-    A loose fragment that touches other instances of its kind joins the one it touches most. One that touches none
-    stays with its own instance if it is large or near, and is dropped otherwise.
+    A loose fragment that touches other instances of its kind joins the one it touches most. One that touches
+    none stays with its own instance if it is large or near, and is dropped otherwise.
 
     Args:
         labels_sra: uint8 (S, R, A) instances of one kind (vertebrae or discs), 0 elsewhere; may be empty.

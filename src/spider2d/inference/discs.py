@@ -25,13 +25,13 @@ def find_discs(
         frame: Course of the spine.
 
     Returns:
-        For every voxel the number of its disc, int8 (N,), -1 for voxels of no disc; and the discs' boundaries,
-        from the bottom up.
+        For every voxel the number of its disc, int8 (N,), -1 for voxels of no disc; and the discs'
+        boundaries, from the bottom up.
     """
     height = frame.height_of(points_mm)
     peaks = _peak_heights(height, points_mm, spacing_sra_mm, frame)
     number = _nearest(np.abs(height[:, None] - peaks[None, :])) if len(peaks) else np.full(len(points_mm), -1)
-    # Twice: nearest peak along the spine first, then nearest plane, which also holds for steeply tilted discs.
+    # First to the nearest peak along the spine, then to the nearest plane, which also holds for tilted discs.
     for _ in range(2):
         planes = [_plane_of(points_mm[number == k], frame) for k in range(len(peaks))]
         planes, number = _real_discs(planes, number, points_mm, spacing_sra_mm)

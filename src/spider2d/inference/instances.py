@@ -1,8 +1,8 @@
 """Class maps to instances: vertebrae and discs numbered from the bottom as in SPIDER, the canal one object.
 
-The way: the course of the spine (``spine_frame``), discs along it (``discs``), boundaries where a disc is missing
-(``levels``), every vertebra voxel to the level between two boundaries (``vertebra_assign``), small pieces
-(``cleanup``), numbers (here). Geometry in mm only, no intensities, no randomness.
+The way: the course of the spine (``spine_frame``), discs along it (``discs``), boundaries where a disc is
+missing (``levels``), every vertebra voxel to the level between two boundaries (``vertebra_assign``), small
+pieces (``cleanup``), numbers (here). Geometry in mm only, no intensities, no randomness.
 """
 
 from dataclasses import dataclass
@@ -55,8 +55,8 @@ def label_instances(
         classes_sra: uint8 (S, R, A), classes 0-3 of ``labels.CLASS_NAMES``; other values count as background.
             Slices from left to right, rows from the head down, columns from the front backwards.
         spacing_sra_mm: Voxel size in mm (slice, row, column).
-        offsets_rc_mm: Predicted in-plane vector (row, column) in mm from each vertebra voxel to the centre of its
-            vertebra, float (2, S, R, A); None without a network that predicts it.
+        offsets_rc_mm: Predicted in-plane vector (row, column) in mm from each vertebra voxel to the centre
+            of its vertebra, float (2, S, R, A); None without a network that predicts it.
 
     Returns:
         The instances; all zero, with a note, where the map holds no vertebra and no disc (and no canal).
@@ -90,7 +90,7 @@ def _check(classes_sra: np.ndarray, spacing_sra_mm: tuple, offsets_rc_mm: np.nda
         )
     if offsets_rc_mm is not None and offsets_rc_mm.shape != (2, *classes_sra.shape):
         raise VolumeError(
-            f"offsets must have shape {(2, *classes_sra.shape)} to fit the class map; found {offsets_rc_mm.shape}"
+            f"offsets to fit the class map need shape {(2, *classes_sra.shape)}; found {offsets_rc_mm.shape}"
         )
 
 
@@ -102,7 +102,7 @@ def _bounding_box(mask: np.ndarray) -> tuple[slice, slice, slice]:
 def _label_box(
     classes: np.ndarray, spacing: tuple, offsets: np.ndarray | None, top_row: int
 ) -> tuple[np.ndarray, bool, list[str]]:
-    """Label a padded box; ``top_row`` is the row at the upper edge of the image, -1 if the box ends below it."""
+    """Label a padded box; ``top_row`` is its row at the image's upper edge, -1 if the box ends below it."""
     canal = clean_canal(classes == CANAL, spacing)
     labels = np.where(canal, np.uint8(CANAL_LABEL), np.uint8(BACKGROUND))
     vertebra_index, disc_index = np.argwhere(classes == VERTEBRA), np.argwhere(classes == DISC)

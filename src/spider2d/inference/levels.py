@@ -1,8 +1,8 @@
 """Boundaries where no disc was found: fused vertebrae, discs narrowed to nothing or missed by the network.
 
-Between two known boundaries the position along the spine is read off the two planes, so that tilted and wedged
-vertebrae are cut along their own endplates. The area of the vertebra class at each position shows where one body
-ends and the next begins.
+Between two known boundaries the position along the spine is read off the two planes, so that tilted and
+wedged vertebrae are cut along their own endplates. The area of the vertebra class at each position shows
+where one body ends and the next begins.
 """
 
 from dataclasses import dataclass, replace
@@ -16,8 +16,8 @@ from spider2d.inference.spine_frame import SpineFrame
 MAX_SAMPLE = 60_000
 """Body voxels used to find cuts; more would not move a cut."""
 CUT_AT_GAP, CUT_AT_WAIST = 1.25, 0.6
-"""Two boundaries are cut apart when they lie more than ``CUT_AT_GAP + CUT_AT_WAIST * waist`` pitches from each
-other; waist is the area at the narrowest place as a share of the bodies' area on either side (0 = empty gap)."""
+"""Two boundaries are cut apart when they lie more than ``CUT_AT_GAP + CUT_AT_WAIST * waist`` pitches
+from each other; waist is the area at the narrowest place as a share of the bodies' usual area (0 = empty gap)."""
 BODY_SHARE_OF_PITCH = 0.78
 """Height of a body as a share of the distance between discs (the rest is disc)."""
 MIN_LEVEL_MM = 5.0

@@ -7,10 +7,11 @@ import numpy as np
 from spider2d.labels import DISC_OFFSET, MAX_VERTEBRA_LABEL
 
 MIN_BODY_SHARE, MIN_TOP_SHARE, MIN_BOTTOM_SHARE, MIN_BOTTOM_REACH = 0.1, 0.04, 0.6, 0.75
-"""A level is a vertebra if its body has this share of the usual volume. The topmost one may be cut by the field of
-view; below the lowest disc lies the sacrum, unless a nearly full body shows that the lowest disc was missed."""
+"""A level is a vertebra if its body has this share of the usual volume. The topmost one may be cut by the
+field of view. Below the lowest disc lies the sacrum, unless nearly full volume and height show that the
+lowest disc was missed."""
 CUT_SHARE = 0.8
-"""A vertebra that touches the upper edge is incomplete if its body is smaller than this share of the next one."""
+"""A vertebra at the upper edge is incomplete if its body is smaller than this share of the next one."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Numbering:
     vertebra_of_level: np.ndarray
 
     def disc_label(self, boundary: int) -> int:
-        """Return the label of the disc at a boundary (counted from the bottom), 0 below the lowest vertebra."""
+        """Return the label of the disc at a boundary (0 = lowest), 0 for discs below the lowest vertebra."""
         vertebra = boundary + 2 - self.lowest  # the boundary lies below level boundary + 1
         return DISC_OFFSET + vertebra if 1 <= vertebra <= MAX_VERTEBRA_LABEL else 0
 
@@ -47,11 +48,12 @@ def number_levels(body_volume: np.ndarray, body_reach: np.ndarray) -> Numbering:
     is_vertebra[-1] |= share[-1] >= MIN_TOP_SHARE
     lowest = int(is_vertebra.argmax()) if is_vertebra.any() else 1
     number = np.arange(n_levels) - lowest + 1
-    return Numbering(lowest, np.where(is_vertebra & (number <= MAX_VERTEBRA_LABEL), number, 0).astype(np.uint8))
+    is_vertebra &= number <= MAX_VERTEBRA_LABEL
+    return Numbering(lowest, np.where(is_vertebra, number, 0).astype(np.uint8))
 
 
 def _relative(size: np.ndarray) -> np.ndarray:
-    """Return sizes by level as shares of the usual one: the median of the levels above the lowest boundary."""
+    """Return sizes by level as shares of the usual one, the median above the lowest boundary."""
     upper = size[1:][size[1:] > 0]
     usual = float(np.median(upper)) if len(upper) else float(size[0])
     return size / usual if usual > 0 else np.zeros(len(size))
@@ -60,8 +62,9 @@ def _relative(size: np.ndarray) -> np.ndarray:
 def vertebra_labels(level: np.ndarray, is_body: np.ndarray, numbering: Numbering) -> np.ndarray:
     """Return the label of every vertebra voxel, uint8 (N,), 0 for voxels that belong to no vertebra.
 
-    The arch of the lowest vertebra hangs below its disc and that of the topmost one may reach above a disc; so arch
-    voxels beyond the ends join the vertebra at that end. Body voxels beyond the ends (sacrum) are dropped.
+    The arch of the lowest vertebra hangs below its disc and that of the topmost one may reach above a disc;
+    so arch voxels beyond the ends join the vertebra at that end. Body voxels beyond the ends (sacrum) are
+    dropped.
 
     Args:
         level: Level of each voxel, (N,).
@@ -78,7 +81,7 @@ def vertebra_labels(level: np.ndarray, is_body: np.ndarray, numbering: Numbering
 def topmost_is_cut(
     labels_sra: np.ndarray, body_volume: np.ndarray, numbering: Numbering, top_row: int
 ) -> bool:
-    """Return whether the topmost vertebra touches the image's upper edge and is clearly smaller than the next.
+    """Return whether the topmost vertebra touches the upper edge and is clearly smaller than the next.
 
     Args:
         labels_sra: Labels (S, R, A).
@@ -94,7 +97,7 @@ def topmost_is_cut(
 
 
 def describe(numbering: Numbering, is_disc: list[bool]) -> list[str]:
-    """Return notes on levels without a body and on boundaries without a disc (``is_disc``, from the bottom)."""
+    """Return notes on levels without body and on boundaries without disc (``is_disc``, from the bottom)."""
     kept = np.flatnonzero(numbering.vertebra_of_level)
     if len(kept) == 0:
         return ["no vertebra was found"]

@@ -1,7 +1,8 @@
 """The course of the spine: where the vertebral bodies end behind, and the line through their centres.
 
-Points are float arrays (N, 3) in mm in canonical order (slice, row, column) of one array's grid, voxel centres at
-``index * spacing``. "Up" is towards the head (decreasing row), "front" anterior (decreasing column).
+Points are float arrays (N, 3) in mm in canonical order (slice, row, column) of one array's grid, voxel
+centres at ``index * spacing``. "Up" is towards the head (decreasing row), "front" anterior (decreasing
+column).
 """
 
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from spider2d.labels import CANAL, DISC, VERTEBRA
 FAR_MM = 1e4
 """Slice spacing that keeps a distance transform within each slice."""
 CORE_SHARE = 0.75
-"""Without canal and discs, bodies are taken to reach at least this share of the greatest depth inside the mask."""
+"""Without canal and discs, bodies are told from arches by this share of the greatest depth in the mask."""
 BEHIND_BODY_MM = 2.0
 """The canal begins this far behind discs and bodies."""
 MIN_PIECE_SHARE = 0.2
@@ -86,11 +87,12 @@ class SpineFrame:
 def fit_spine(classes_sra: np.ndarray, spacing_sra_mm: tuple[float, float, float]) -> SpineFrame:
     """Fit the course of the spine to a class map.
 
-    The posterior wall of the bodies comes from the front of the canal and the back of the discs; without both,
-    from the thickest parts of the vertebra class. The centre line is a smooth curve through bodies and discs.
+    The posterior wall of the bodies comes from the front of the canal and the back of the discs; without
+    both, from the thickest parts of the vertebra class. The centre line is a smooth curve through bodies and
+    discs.
 
     Args:
-        classes_sra: uint8 (S, R, A) with classes 0-3, canal already cleaned; at least one vertebra or disc voxel.
+        classes_sra: uint8 (S, R, A), classes 0-3, canal already cleaned; at least one vertebra or disc voxel.
         spacing_sra_mm: Voxel size in mm (slice, row, column).
 
     Returns:
@@ -176,7 +178,7 @@ def _distance_to(rows: np.ndarray, others: np.ndarray) -> np.ndarray:
 def _centre_line(
     classes_sra: np.ndarray, spacing_sra_mm: tuple, row_mm: np.ndarray, wall_mm: np.ndarray
 ) -> np.ndarray:
-    """Return slice and column position (R, 2) of the line through bodies and discs; straight beyond its ends."""
+    """Return slice and column (mm, (R, 2)) of the line through bodies and discs; straight beyond its ends."""
     column = (classes_sra == VERTEBRA) | (classes_sra == DISC)
     column_mm = np.arange(classes_sra.shape[2]) * spacing_sra_mm[2]
     in_front = column_mm[None, :] < wall_mm[: classes_sra.shape[1], None]

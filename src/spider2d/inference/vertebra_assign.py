@@ -1,4 +1,4 @@
-"""Every vertebra voxel to its level: the bent sheets as a first guess, then, near the joints, along the bone."""
+"""Every vertebra voxel to its level: bent sheets as a first guess, then, near the joints, along the bone."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ WRONG_SIDE_MM = 2.0
 NECK_POWER = 3.0
 """A path through bone half as thick costs 2 to this power as much."""
 VOTE_TRUST = 0.5
-"""A predicted centre nearer to one vertebra than to the other by 1 mm counts like this distance from the sheet."""
+"""A predicted centre 1 mm nearer to one vertebra than to the other counts as this many mm above the sheet."""
 STEPS_SRA = ((1, 0, 0), (0, 1, 0), (0, 0, 1), (0, 1, 1), (0, 1, -1))
 """Neighbours (with their opposites) on a path: across slices straight on only, for slices are thick."""
 
@@ -48,7 +48,8 @@ def assign_levels(bone: Bone, boundaries: list[Boundary], offsets_mm: np.ndarray
     Args:
         bone: The vertebra class; N may be 0.
         boundaries: From the bottom up; may be empty.
-        offsets_mm: Predicted in-plane vector (row, column) from each voxel to the centre of its vertebra, (N, 2).
+        offsets_mm: Predicted in-plane vector (row, column) from each voxel to the centre of its
+            vertebra, (N, 2).
     """
     level = np.zeros(len(bone.points_mm), dtype=np.int16)
     above = np.full(len(level), np.inf, dtype=np.float32)
@@ -87,7 +88,7 @@ def _centres(level: np.ndarray, position_mm: np.ndarray, n_levels: int) -> np.nd
 
 
 def _nearer_to_upper(target_mm: np.ndarray, centres_mm: np.ndarray, joint: np.ndarray) -> np.ndarray:
-    """Return by how much (mm) targets (N, 2) lie nearer to the level above their joint than to the one below."""
+    """Return by how much (mm) targets (N, 2) lie nearer to the level above their joint than to the lower."""
     to_lower = np.linalg.norm(target_mm - centres_mm[joint], axis=1)
     to_upper = np.linalg.norm(target_mm - centres_mm[joint + 1], axis=1)
     # Two neighbours are one pitch apart; an offset that points far from both tells no more than that.
@@ -115,8 +116,9 @@ def _part_joint(
 ) -> None:
     """Give the unsure voxels of one joint to the vertebra above or below it, in place.
 
-    Each goes to the side from which the shorter path leads to it through unsure bone. Narrow places (the joint
-    space) and the wrong side of the sheet make paths long. Voxels that no path reaches keep their level.
+    Each goes to the side from which the shorter path leads to it through unsure bone. Narrow places (the
+    joint space) and the wrong side of the sheet make paths long. Voxels that no path reaches keep their
+    level.
 
     Args:
         level: Levels of all voxels (N,), changed in place.

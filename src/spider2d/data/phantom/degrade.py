@@ -19,8 +19,8 @@ def degrade_labels(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Turn reference labels into a class map with the errors of a slice-wise network.
 
-    Every slice gets its own smooth random displacement of the outlines, then round holes and round false islands
-    of random classes, each in one slice.
+    Every slice gets its own smooth random displacement of the outlines, then round holes and round false
+    islands of random classes, each in one slice.
 
     Args:
         labels_sra: SPIDER labels (S, R, A).
@@ -32,8 +32,8 @@ def degrade_labels(
         spot_mm: Largest radius of holes and islands; the smallest is a third of it.
 
     Returns:
-        Class map (uint8, S, R, A), and the true instance of each of its voxels (uint8 labels, 0 for false ones):
-        the best that any instance step could make of it.
+        Class map (uint8, S, R, A), and the true instance of each of its voxels (uint8 labels, 0 for false
+        ones): the best that any instance step could make of it.
     """
     rng = np.random.default_rng(seed)
     labels = np.stack([_wobble(rng, image, spacing_sra_mm[1:], wobble_mm) for image in labels_sra])
@@ -82,7 +82,7 @@ def _spot(
 
 
 def miss_disc(classes_sra: np.ndarray, labels_sra: np.ndarray, vertebra: int) -> np.ndarray:
-    """Return the class map without the disc below a vertebra, which becomes vertebra: the worst a network can do."""
+    """Return the class map with the disc below a vertebra taken for vertebra."""
     return np.where(labels_sra == DISC_OFFSET + vertebra, np.uint8(VERTEBRA), classes_sra)
 
 
