@@ -17,7 +17,7 @@ MAX_SAMPLE = 60_000
 """Body voxels used to find cuts; more would not move a cut."""
 CUT_AT_GAP, CUT_AT_WAIST = 1.25, 0.6
 """Two boundaries are cut apart when they lie more than ``CUT_AT_GAP + CUT_AT_WAIST * waist`` pitches
-from each other; waist is the area at the narrowest place as a share of the bodies' usual area (0 = empty gap)."""
+from each other; waist is the narrowest place's area as a share of the bodies' usual area (0 = empty gap)."""
 BODY_SHARE_OF_PITCH = 0.78
 """Height of a body as a share of the distance between discs (the rest is disc)."""
 MIN_LEVEL_MM = 5.0
