@@ -20,8 +20,8 @@ CORE_SHARE = 0.75
 """Without canal and discs, bodies are told from arches by this share of the greatest depth in the mask."""
 BEHIND_BODY_MM = 2.0
 """The canal begins this far behind discs and bodies."""
-MIN_PIECE_SHARE = 0.2
-"""Pieces smaller than this share of the largest say nothing about the wall."""
+MIN_PIECE_SHARE, MAX_PIECES = 0.2, 30
+"""Pieces that say something about the wall: this share of the largest at least, and no more than so many."""
 WALL_SMOOTHING_MM = 4.0
 END_SLOPE_MM = 25.0
 """Length at either end of the known part from which the wall is extrapolated."""
@@ -158,11 +158,16 @@ def _backs_of_pieces(mask_sra: np.ndarray, spacing_sra_mm: tuple) -> tuple[np.nd
     """Return, for every large piece of a mask, the row of its back and the column (mm) just behind it."""
     pieces = cc3d.connected_components(mask_sra.view(np.uint8), connectivity=6)
     volume = np.bincount(pieces.ravel())[1:]
+    boxes = cc3d.statistics(pieces)["bounding_boxes"][1:]
+    large = [
+        index for index in np.argsort(-volume)[:MAX_PIECES] if volume[index] > MIN_PIECE_SHARE * volume.max()
+    ]
     backs = []
-    for piece in 1 + np.flatnonzero(volume > MIN_PIECE_SHARE * volume.max(initial=0)):
-        _, rows, columns = np.nonzero(pieces == piece)
+    for index in large:
+        _, rows, columns = np.nonzero(pieces[boxes[index]] == index + 1)
         back = np.percentile(columns, 98)
-        backs.append((round(rows[columns >= back].mean()), back * spacing_sra_mm[2] + BEHIND_BODY_MM))
+        row = round(boxes[index][1].start + rows[columns >= back].mean())
+        backs.append((row, (boxes[index][2].start + back) * spacing_sra_mm[2] + BEHIND_BODY_MM))
     backs.sort()
     return np.array([row for row, _ in backs], dtype=np.intp), np.array([back for _, back in backs])
 
