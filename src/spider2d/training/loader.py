@@ -77,10 +77,23 @@ def build_loader(
         samples,
         batch_sampler=NumberedBatches(first_step, last_step, batch_size, process.rank, process.world_size),
         num_workers=workers,
-        worker_init_fn=_start_worker,
+        # Spawned: a forked worker hangs when this process has used OpenCV's or OpenMP's threads before.
+        multiprocessing_context="spawn" if workers else None,
+        worker_init_fn=start_loader_worker,
+        # A forked worker can hang on a lock that a thread of this process (TensorBoard's, tqdm's) held.
+        multiprocessing_context="spawn" if workers else None,
         pin_memory=process.device.type == "cuda",
         prefetch_factor=4 if workers else None,
     )
+
+
+def start_loading(loader: DataLoader) -> Iterator:
+    """Start the workers and return the batches; Ctrl-C, which reaches the workers too, stops us, not them."""
+    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)  # new processes inherit it
+    try:
+        return iter(loader)
+    finally:
+        signal.signal(signal.SIGINT, previous)
 
 
 def auto_workers(process: Process) -> int:
@@ -98,9 +111,3 @@ def auto_workers(process: Process) -> int:
 
 def _usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _start_worker(worker: int) -> None:
-    """Keep a worker to one core, and let Ctrl-C, which reaches it too, stop the trainer (which stops it)."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    start_loader_worker(worker)
