@@ -10,7 +10,7 @@ from pathlib import Path
 
 from spider2d import cli
 from spider2d.data.contact_sheet import write_contact_sheet
-from spider2d.data.extract import FOREGROUND_CLASSES, ExtractionReport, extract_dataset
+from spider2d.data.extract import DEFAULT_PIXEL_SIZE_MM, FOREGROUND_CLASSES, ExtractionReport, extract_dataset
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -20,7 +20,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         "--dataset", type=Path, default=Path("data/phantom"), help="folder in SPIDER's form: images/, masks/"
     )
     parser.add_argument("--output", type=Path, default=Path("data/slices"), help="folder for the slices")
-    parser.add_argument("--pixel-size-mm", type=_positive_mm, default=0.6, help="in-plane pixel size")
+    parser.add_argument(
+        "--pixel-size-mm",
+        type=_positive_mm,
+        default=DEFAULT_PIXEL_SIZE_MM,
+        help="in-plane pixel size (%(default)s, for the phantom; 0.6 for real data)",
+    )
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes")
     parser.add_argument(
         "--source-classes",

@@ -41,7 +41,7 @@ def names_in(folder):
 
 
 def test_stored_arrays_are_the_canonical_ones_on_the_wanted_pixels(dataset, tmp_path):
-    extract_dataset(dataset, tmp_path / "out")
+    extract_dataset(dataset, tmp_path / "out", pixel_size_mm=0.6)
     assert names_in(tmp_path / "out") == ["1_t1", "1_t2", "2_t2_SPACE", "3_t2"]
     oblique = open_series(tmp_path / "out", "2_t2_SPACE")  # stored as PIR with an oblique direction
     labels = tiny_dataset.labels_sra((9, 75, 65))
@@ -54,7 +54,7 @@ def test_stored_arrays_are_the_canonical_ones_on_the_wanted_pixels(dataset, tmp_
 
 
 def test_image_is_normalised_and_lies_on_its_labels(dataset, tmp_path):
-    extract_dataset(dataset, tmp_path / "out")
+    extract_dataset(dataset, tmp_path / "out", pixel_size_mm=0.6)
     for name in names_in(tmp_path / "out"):
         series = open_series(tmp_path / "out", name)
         assert series.image.dtype == np.float16
@@ -69,14 +69,14 @@ def test_image_is_normalised_and_lies_on_its_labels(dataset, tmp_path):
 
 def test_unresampled_series_holds_exactly_the_normalised_image(tmp_path):
     tiny_dataset.write_series(tmp_path / "data", "1_t2", (4.4, 0.6, 0.6))
-    extract_dataset(tmp_path / "data", tmp_path / "out")
+    extract_dataset(tmp_path / "data", tmp_path / "out", pixel_size_mm=0.6)
     series, image = open_series(tmp_path / "out", "1_t2"), tiny_dataset.image_sra(tiny_dataset.labels_sra())
     np.testing.assert_array_equal(series.image, apply_window(image, fit_window(image)).astype(np.float16))
     np.testing.assert_array_equal(series.instances, tiny_dataset.labels_sra())
 
 
 def test_manifest_and_meta(dataset, tmp_path):
-    extract_dataset(dataset, tmp_path / "out")
+    extract_dataset(dataset, tmp_path / "out", pixel_size_mm=0.6)
     rows = {row.name: row for row in read_manifest(tmp_path / "out")}
     row, meta = rows["2_t2_SPACE"], open_series(tmp_path / "out", "2_t2_SPACE").meta
     assert (row.patient, row.sequence, row.n_slices, row.n_vertebrae) == ("2", "t2_SPACE", 9, 3)

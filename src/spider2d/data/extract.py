@@ -37,6 +37,8 @@ from spider2d.errors import DatasetError, Spider2dError
 from spider2d.labels import CLASS_NAMES
 
 FOREGROUND_CLASSES = CLASS_NAMES[1:]
+DEFAULT_PIXEL_SIZE_MM = 1.0
+"""What the phantom's default configuration is made for; 0.6 is right for training on real data."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class ExtractionReport:
 def extract_dataset(
     dataset_root: Path,
     output: Path,
-    pixel_size_mm: float = 0.6,
+    pixel_size_mm: float = DEFAULT_PIXEL_SIZE_MM,
     source_classes: Sequence[str] = FOREGROUND_CLASSES,
     workers: int = 1,
     keep_others: bool = False,
