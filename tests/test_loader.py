@@ -1,10 +1,12 @@
+import signal
+
 import pytest
 import torch
 from torch.utils.data import Dataset
 
 from spider2d.errors import ConfigError
 from spider2d.training.distributed import Process
-from spider2d.training.loader import NumberedBatches, auto_workers, build_loader, check_batch
+from spider2d.training.loader import NumberedBatches, auto_workers, build_loader, check_batch, start_loading
 from spider2d.training.train_config import TrainConfig
 
 CPU = torch.device("cpu")
@@ -17,7 +19,7 @@ class Numbers(Dataset):
 
 def numbers_of(first, last, batch, rank=0, world=1, workers=0):
     loader = build_loader(Numbers(), first, last, batch, workers, Process(rank, world, CPU))
-    return [item["number"].tolist() for item in loader]
+    return [item["number"].tolist() for item in start_loading(loader)]
 
 
 def test_batches_of_one_process_count_on():
@@ -37,6 +39,12 @@ def test_processes_share_each_global_batch(world):
 
 def test_workers_change_nothing():
     assert numbers_of(0, 4, 2, workers=2) == numbers_of(0, 4, 2)
+
+
+def test_ctrl_c_reaches_us_as_before_after_the_workers_were_started():
+    before = signal.getsignal(signal.SIGINT)
+    numbers_of(0, 1, 1)
+    assert signal.getsignal(signal.SIGINT) == before
 
 
 def test_finished_run_has_no_batches():

@@ -30,7 +30,7 @@ class ModelSpec(ConfigModel):
 
     architecture: Literal["unet2d"] = "unet2d"
     # The pattern keeps out "hf_hub:..." names, for which timm would ask the network.
-    encoder: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.\-]+$")] = "tu-mobilenetv4_conv_small"
+    encoder: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.\-]+$")] = "tu-regnety_002"
     decoder_channels: tuple[Channels, Channels, Channels, Channels, Channels] = (128, 64, 32, 16, 16)
     channel_offsets_mm: Annotated[tuple[float, ...], Field(min_length=1, max_length=15)] = (0.0,)
     pixel_size_mm: Annotated[float, Field(gt=0, le=10)]

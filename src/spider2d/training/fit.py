@@ -18,7 +18,7 @@ from spider2d.training import distributed
 from spider2d.training.cost import network_cost
 from spider2d.training.distributed import Process
 from spider2d.training.interrupt import StopRequest
-from spider2d.training.loader import build_loader, check_batch
+from spider2d.training.loader import build_loader, check_batch, start_loading
 from spider2d.training.overlays import series_picture
 from spider2d.training.run_data import RunData, select_series
 from spider2d.training.run_folder import BEST_NAME, LAST_NAME, check_folder, claim_folder
@@ -138,7 +138,7 @@ def batches(run: Run, first_step: int) -> Iterator[dict[str, torch.Tensor]]:
     )
     loop = config.training
     loader = build_loader(samples, first_step, loop.steps, loop.batch_size, loop.workers, run.process)
-    for batch in loader:
+    for batch in start_loading(loader):
         yield to_device(batch, run.process.device)
 
 

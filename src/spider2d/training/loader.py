@@ -80,8 +80,6 @@ def build_loader(
         # Spawned: a forked worker hangs when this process has used OpenCV's or OpenMP's threads before.
         multiprocessing_context="spawn" if workers else None,
         worker_init_fn=start_loader_worker,
-        # A forked worker can hang on a lock that a thread of this process (TensorBoard's, tqdm's) held.
-        multiprocessing_context="spawn" if workers else None,
         pin_memory=process.device.type == "cuda",
         prefetch_factor=4 if workers else None,
     )

@@ -25,7 +25,7 @@ class NetworkConfig(ConfigModel):
     """
 
     architecture: Literal["unet2d"] = "unet2d"
-    encoder: str = "tu-mobilenetv4_conv_small"
+    encoder: str = "tu-regnety_002"
     decoder_channels: tuple[Channels, Channels, Channels, Channels, Channels] = (128, 64, 32, 16, 16)
     offset_head: bool = True
     encoder_weights: str | None = None
