@@ -48,7 +48,7 @@ class OverviewRow(_TableRow):
 class GradingRow(_TableRow):
     """The radiological grading of one disc of one patient.
 
-    ``disc`` counts from 1 = the most caudal one (mask label 201); the published table also has two rows with 0.
+    ``disc`` counts from 1 = the most caudal one (mask label 201); two rows of the published table have 0.
     """
 
     patient: str = Field(alias="Patient")
