@@ -37,7 +37,12 @@ def start(folder, *words, command=(sys.executable,)):
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     arguments = [*command, SCRIPT, "--config", folder / "tiny.yaml", *words]
     return subprocess.Popen(
-        [str(word) for word in arguments], cwd=folder, env=environment, stderr=subprocess.PIPE, text=True
+        [str(word) for word in arguments],
+        cwd=folder,
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
 
 
@@ -63,16 +68,16 @@ def folder(tmp_path_factory):
 
 def test_interrupted_and_killed_run_ends_as_an_uninterrupted_one(folder):
     run = folder / "runs" / "tiny"  # the default folder: runs/<name of the configuration>
-    process = start(folder)
+    process = start(folder, "--set", "training.workers=1")
     wait_for_step(run, 3)
-    process.send_signal(signal.SIGINT)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the workers too
     _, errors = process.communicate(timeout=120)
     assert process.returncode == cli.EXIT_INTERRUPTED
     assert "Traceback" not in errors
     stopped_at = load_checkpoint(run / "last.pt").training["step"]
     assert 3 <= stopped_at < 60
 
-    process = start(folder, "--resume", "--set", "training.workers=1")
+    process = start(folder, "--resume")
     wait_for_step(run, stopped_at + 8)
     process.kill()
     process.communicate(timeout=120)
