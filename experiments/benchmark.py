@@ -51,7 +51,7 @@ def main(args: argparse.Namespace) -> None:
                 figures = run_in_own_process(section, folder)
                 print(f"{section}:")
                 for name, value in figures.items():
-                    print(f"  {name:<52} {value if isinstance(value, str) else f'{value:.3f}'}")
+                    print(f"  {name:<52} {value if isinstance(value, str) else f'{value:.4g}'}")
 
 
 def run_in_own_process(section: str, folder: str) -> dict[str, float | str]:
@@ -150,13 +150,24 @@ def benchmark_loader(args: argparse.Namespace, folder: Path) -> dict:
 
 def benchmark_training(args: argparse.Namespace, folder: Path) -> dict:
     """Compare training steps on the real loader with steps on a batch kept in memory."""
+    import torch
+
     from spider2d.config import load_config
     from spider2d.training.throughput import measure_throughput
     from spider2d.training.train_config import TrainConfig
 
-    set_threads(args)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     config = load_config(TrainConfig, default_config(), [f"data.slices={(folder / 'slices').as_posix()}"])
-    return measure_throughput(config)
+    threads = config.training.threads or torch.get_num_threads()
+    torch.set_num_threads(threads)
+    speed = measure_throughput(config, device, n_steps=60)
+    return {
+        "batch size": config.training.batch_size,
+        "loader alone, slices/s": speed.loader_samples_per_second,
+        "steps/s with the real loader": speed.real_steps_per_second,
+        "steps/s with a batch kept in memory": speed.memory_steps_per_second,
+        "run as": f"{speed.precision} on {speed.device}, {threads} threads, {speed.workers} workers",
+    }
 
 
 def benchmark_inference(args: argparse.Namespace, folder: Path) -> dict:

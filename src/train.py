@@ -7,7 +7,6 @@ torchrun --nproc-per-node 4 src/train.py --config ...           on four GPUs
 """
 
 import argparse
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,9 +40,6 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def main(args: argparse.Namespace) -> int:
     """Train, then say what was written and what to run next."""
-    # Read when torch is loaded: waiting threads sleep. Where other programs use the cores too, threads that
-    # spin (the default) make a step three to four times slower; on an idle machine both take the same.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     # Here and not above: torch takes seconds to import, and --help need not wait for it.
     from spider2d.training.distributed import join_processes
     from spider2d.training.fit import fit

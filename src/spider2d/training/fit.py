@@ -105,6 +105,8 @@ def fit(
     data = select_series(config.data.slices, config.validation.max_series)
     check_folder(folder, config, resume, overwrite)
     precision = resolve_precision(config.training.precision, process.device)
+    if config.training.threads is not None:
+        torch.set_num_threads(config.training.threads)
     state = new_state(config, build_spec(config, data), precision, process.device)
     if resume:
         restore_last(folder / LAST_NAME, state)

@@ -59,6 +59,8 @@ class LoopConfig(ConfigModel):
         steps: Number of optimiser steps.
         batch_size: Samples per step, of all processes together.
         workers: Processes that make samples, per training process; "auto" chooses by the machine.
+        threads: CPU threads of the network; null = torch's own choice, usually all cores. More than one pay
+            on idle cores only: a step waits for its slowest thread (figures in experiments/README.md).
         precision: "bf16", "fp16" (GPU only) or "fp32"; "auto" is bf16 where the hardware has it, else fp32.
         compile: Whether the network goes through torch.compile.
         log_every: Steps between two lines of figures.
@@ -68,6 +70,7 @@ class LoopConfig(ConfigModel):
     steps: Count = 2000
     batch_size: Count = 16
     workers: Annotated[int, Field(ge=0)] | Literal["auto"] = "auto"
+    threads: Count | None = None
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     compile: bool = False
     log_every: Count = 20
