@@ -83,7 +83,7 @@ def test_wall_comes_from_the_discs_where_there_is_no_canal():
 def test_wall_comes_from_the_thick_bodies_where_there_is_nothing_else():
     classes = straight_column()
     classes[classes == CANAL] = 0
-    classes[:, 40:60, 85:99] = VERTEBRA  # a spinous process, 7 mm long
+    classes[:, 20:60, 75:99] = VERTEBRA  # a spinous process, 12 mm long: 6 mm deep, the bodies 10 mm
     frame = fit_spine(classes, SPACING)
     np.testing.assert_allclose(frame.wall_mm, 59 * 0.5 + 2.0, atol=0.6)
 
@@ -100,7 +100,7 @@ def test_plane_of_a_tilted_disc(tilt_deg):
 
 
 def test_plane_of_a_disc_in_one_slice_does_not_lean_across_slices():
-    rows, columns = np.mgrid[0:10, 0:35]
+    rows, columns = np.mgrid[0:20, 0:35]  # thicker than the weight of the expected direction can hide
     points = np.stack([np.full(rows.size, 8.0), rows.ravel(), columns.ravel()], axis=1)
     _, normal = fit_plane(points, np.array([0.0, -1.0, 0.0]))
     np.testing.assert_allclose(normal, [0, -1, 0], atol=1e-6)
@@ -123,6 +123,9 @@ def test_sheet_is_the_plane_in_front_and_hangs_down_behind():
     np.testing.assert_allclose(above[:2], 0.0)
     assert above[3] < -5  # 10 mm behind: still the lower vertebra's articular process
     assert above[4] == pytest.approx(10.5)  # 35 mm behind: the upper vertebra's spinous process
+    joint = np.array([[20 + beside, 100, 35 + 15] for beside in (0.0, 14.0, 19.0)], dtype=np.float32)
+    near, usual, far = above_sheet(boundary, joint)[0]  # the joint faces outwards: at one place
+    assert near > usual > far  # behind the wall the upper process stands inside, the lower one outside
     lateral = points.copy()
     lateral[:, 0] += 30
     assert above_sheet(boundary, lateral)[0][4] == pytest.approx(-4.0)  # only transverse processes out there
