@@ -6,10 +6,12 @@ import numpy as np
 
 from spider2d.labels import DISC_OFFSET, MAX_VERTEBRA_LABEL
 
-MIN_BODY_SHARE, MIN_TOP_SHARE, MIN_BOTTOM_SHARE, MIN_BOTTOM_REACH = 0.1, 0.04, 0.6, 0.75
-"""A level is a vertebra if its body has this share of the usual volume. The topmost one may be cut by the
-field of view. Below the lowest disc lies the sacrum, unless nearly full volume and height show that the
-lowest disc was missed."""
+MIN_BODY_SHARE, MIN_TOP_SHARE, MIN_LOWEST_SHARE = 0.1, 0.04, 0.4
+"""A level is a vertebra if its body has this share of the usual volume. The topmost one may be cut by the 
+field of view; the lowest must be larger, for below it come the sacrum and whatever in the pelvis was taken for
+a vertebra."""
+MIN_NO_DISC_SHARE, MIN_NO_DISC_REACH = 0.6, 0.75
+"""Below the lowest disc only a body of nearly the usual volume and height is a vertebra (its disc was missed)."""
 CUT_SHARE = 0.8
 """A vertebra at the upper edge is incomplete if its body is smaller than this share of the next one."""
 
@@ -32,31 +34,46 @@ class Numbering:
         return DISC_OFFSET + vertebra if 1 <= vertebra <= MAX_VERTEBRA_LABEL else 0
 
 
-def number_levels(body_volume: np.ndarray, body_reach: np.ndarray) -> Numbering:
+def number_levels(body_volume: np.ndarray, body_reach: np.ndarray, is_disc: list[bool]) -> Numbering:
     """Decide which levels are vertebrae.
 
     Args:
         body_volume: Volume of the bodies by level, (levels,) with levels = boundaries + 1; may be all zero.
         body_reach: How far each extends from its boundary, (levels,), as from ``levels.body_sizes``.
+        is_disc: Whether there is a disc at each boundary, (boundaries,).
     """
     n_levels = len(body_volume)
     if n_levels == 1:
         return Numbering(0, np.array([body_volume[0] > 0], dtype=np.uint8))
     share, reach = _relative(body_volume), _relative(body_reach)
     is_vertebra = share >= MIN_BODY_SHARE
-    is_vertebra[0] = share[0] >= MIN_BOTTOM_SHARE and reach[0] >= MIN_BOTTOM_REACH
+    is_vertebra[0] = share[0] >= MIN_NO_DISC_SHARE and reach[0] >= MIN_NO_DISC_REACH
     is_vertebra[-1] |= share[-1] >= MIN_TOP_SHARE
-    lowest = int(is_vertebra.argmax()) if is_vertebra.any() else 1
+    lowest = _lowest_vertebra(share, is_vertebra, is_disc) if is_vertebra.any() else 1
     number = np.arange(n_levels) - lowest + 1
-    is_vertebra &= number <= MAX_VERTEBRA_LABEL
+    is_vertebra &= (number >= 1) & (number <= MAX_VERTEBRA_LABEL)
     return Numbering(lowest, np.where(is_vertebra, number, 0).astype(np.uint8))
 
 
 def _relative(size: np.ndarray) -> np.ndarray:
-    """Return sizes by level as shares of the usual one, the median above the lowest boundary."""
-    upper = size[1:][size[1:] > 0]
+    """Return sizes by level as shares of the usual one, the median of the larger ones above the lowest."""
+    upper = size[1:][size[1:] > 0.3 * size[1:].max()]
     usual = float(np.median(upper)) if len(upper) else float(size[0])
     return size / usual if usual > 0 else np.zeros(len(size))
+
+
+def _lowest_vertebra(share: np.ndarray, is_vertebra: np.ndarray, is_disc: list[bool]) -> int:
+    """Return the lowest level reached from the largest body downwards.
+
+    The way leads over levels that hold a body, and over missed ones as long as they lie between two discs.
+    """
+    lowest = int(np.where(is_vertebra, share, -1.0).argmax())
+    for level in range(lowest - 1, -1, -1):
+        if is_vertebra[level] and share[level] >= MIN_LOWEST_SHARE:
+            lowest = level
+        elif level == 0 or not (is_disc[level - 1] and is_disc[level]):
+            break
+    return lowest
 
 
 def vertebra_labels(level: np.ndarray, is_body: np.ndarray, numbering: Numbering) -> np.ndarray:
