@@ -314,6 +314,6 @@ def test_without_boundaries_all_bone_is_one_level():
 
 def test_number_levels_takes_little_bone_below_the_spine_for_something_else():
     volume = np.array([0.0, 6, 40, 42, 8])  # an island in front of the sacrum; the topmost vertebra is cut
-    numbering = number_levels(volume, volume)
+    numbering = number_levels(volume, volume, [True] * 4)
     assert numbering.vertebra_of_level.tolist() == [0, 0, 1, 2, 3]
     assert numbering.disc_label(0) == 0 and numbering.disc_label(1) == 201

@@ -119,15 +119,16 @@ def _label_box(
     level = assign_levels(bone, boundaries, None if offsets is None else offsets[:, *at].T.astype(np.float32))
 
     body_volume, body_reach = body_sizes(boundaries, bodies)
-    numbering = number_levels(body_volume, body_reach)
+    is_disc = [boundary.disc for boundary in boundaries]
+    numbering = number_levels(body_volume, body_reach, is_disc)
     is_body = frame.in_front_of_wall(vertebra_mm)
-    disc_labels = [numbering.disc_label(index) for index, boundary in enumerate(boundaries) if boundary.disc]
+    disc_labels = [numbering.disc_label(index) for index in np.flatnonzero(is_disc)]
     labels += _tidied(classes.shape, vertebra_index, vertebra_labels(level, is_body, numbering), spacing)
     labels += _tidied(
         classes.shape, disc_index, np.array([*disc_labels, 0], dtype=np.uint8)[disc_number], spacing
     )
     cut = topmost_is_cut(labels, body_volume, numbering, top_row)
-    return labels, cut, describe(numbering, [boundary.disc for boundary in boundaries])
+    return labels, cut, describe(numbering, is_disc)
 
 
 def _millimetres(index_sra: np.ndarray, spacing: tuple) -> np.ndarray:
