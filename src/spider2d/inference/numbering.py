@@ -7,11 +7,11 @@ import numpy as np
 from spider2d.labels import DISC_OFFSET, MAX_VERTEBRA_LABEL
 
 MIN_BODY_SHARE, MIN_TOP_SHARE, MIN_LOWEST_SHARE = 0.1, 0.04, 0.4
-"""A level is a vertebra if its body has this share of the usual volume. The topmost one may be cut by the 
-field of view; the lowest must be larger, for below it come the sacrum and whatever in the pelvis was taken for
-a vertebra."""
+"""A level is a vertebra if its body has this share of the usual volume. The topmost one may be cut by the
+field of view; the lowest must be larger, for below it come the sacrum and whatever else in the pelvis looks
+like a vertebra to the network."""
 MIN_NO_DISC_SHARE, MIN_NO_DISC_REACH = 0.6, 0.75
-"""Below the lowest disc only a body of nearly the usual volume and height is a vertebra (its disc was missed)."""
+"""Below the lowest disc only a body of nearly usual volume and height is a vertebra (its disc was missed)."""
 CUT_SHARE = 0.8
 """A vertebra at the upper edge is incomplete if its body is smaller than this share of the next one."""
 
@@ -80,8 +80,7 @@ def vertebra_labels(level: np.ndarray, is_body: np.ndarray, numbering: Numbering
     """Return the label of every vertebra voxel, uint8 (N,), 0 for voxels that belong to no vertebra.
 
     The arch of the lowest vertebra hangs below its disc and that of the topmost one may reach above a disc;
-    so arch voxels beyond the ends join the vertebra at that end. Body voxels beyond the ends (sacrum) are
-    dropped.
+    so arch voxels one level beyond the ends join the vertebra at that end. All others beyond are dropped.
 
     Args:
         level: Level of each voxel, (N,).
@@ -91,8 +90,8 @@ def vertebra_labels(level: np.ndarray, is_body: np.ndarray, numbering: Numbering
     kept = np.flatnonzero(numbering.vertebra_of_level)
     if len(kept) == 0:
         return np.zeros(len(level), dtype=np.uint8)
-    joined = np.where(is_body, level, np.clip(level, kept[0], kept[-1]))
-    return numbering.vertebra_of_level[joined]
+    joins = ~is_body & (level >= kept[0] - 1) & (level <= kept[-1] + 1)
+    return numbering.vertebra_of_level[np.where(joins, np.clip(level, kept[0], kept[-1]), level)]
 
 
 def topmost_is_cut(
