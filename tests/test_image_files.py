@@ -1,5 +1,8 @@
 import gzip
+import os
 import struct
+import subprocess
+import sys
 import zlib
 
 import numpy as np
@@ -201,3 +204,29 @@ def test_a_sheared_nifti_is_named_as_such(tmp_path, noise):
     path.write_bytes(header)
     with pytest.raises(VolumeError, match="not perpendicular"):
         read_volume(path)
+
+
+@pytest.mark.parametrize("suffix", [".mha", ".nii", ".nii.gz", ".nrrd"])
+def test_upper_case_endings_are_read(tmp_path, noise, suffix):
+    lower = write(tmp_path / f"spine{suffix}", noise, compress=suffix != ".nii")
+    upper = lower.rename(tmp_path / f"SPINE{suffix.upper()}")
+    assert np.array_equal(read_volume(upper).array_zyx, noise)
+
+
+def test_a_name_that_is_not_utf_8_is_refused_before_itk_ends_the_program(tmp_path, noise):
+    latin_1 = tmp_path / os.fsdecode(b"1_t1\xe9.mha")
+    try:
+        write(tmp_path / "spine.mha", noise).rename(latin_1)
+    except OSError:
+        pytest.skip("this file system takes UTF-8 names only")
+    with pytest.raises(VolumeError, match="not valid UTF-8"):
+        read_volume(latin_1)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no C locale")
+def test_non_ascii_names_are_read_in_the_c_locale(tmp_path, noise):
+    write(tmp_path / "wirbels\u00e4ule.nii.gz", noise)
+    code = "import sys; from spider2d.data.volume import read_volume; read_volume(sys.argv[1])"
+    environment = os.environ | {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    path = str(tmp_path / "wirbels\u00e4ule.nii.gz")
+    subprocess.run([sys.executable, "-c", code, path], env=environment, check=True)

@@ -17,6 +17,14 @@ from spider2d.errors import VolumeError
 
 READABLE_SUFFIXES = (".mha", ".mhd", ".nii.gz", ".nii", ".nrrd")
 
+# Named, because ITK itself goes by the ending and does not take IMAGE.MHA for one of its own.
+_IMAGE_IO = {
+    ".mha": "MetaImageIO",
+    ".mhd": "MetaImageIO",
+    ".nii.gz": "NiftiImageIO",
+    ".nii": "NiftiImageIO",
+    ".nrrd": "NrrdImageIO",
+}
 _HEADER_BYTES = 65536
 _ZLIB_FIRST_BYTE = 0x78
 _CHUNK_BYTES = 1 << 20
@@ -25,6 +33,24 @@ _CHUNK_BYTES = 1 << 20
 def suffix_of(path: Path) -> str:
     """Return which of ``READABLE_SUFFIXES`` a file name ends in, or "" for none of them."""
     return next((suffix for suffix in READABLE_SUFFIXES if path.name.lower().endswith(suffix)), "")
+
+
+def itk_name(path: Path) -> str:
+    """Return a path as ITK takes it: in UTF-8, whatever the locale. Other bytes would end the program.
+
+    Raises:
+        VolumeError: The path is not UTF-8 (made by an old system or unpacked with another encoding).
+    """
+    try:
+        return os.fsencode(path).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise VolumeError(
+            f"{str(path)!r}: this name is not valid UTF-8. Rename the file or folder."
+        ) from error
+
+
+def _path_of(reader: sitk.ImageFileReader) -> Path:
+    return Path(os.fsdecode(reader.GetFileName().encode("utf-8")))
 
 
 def open_image(path: Path) -> sitk.ImageFileReader:
@@ -48,7 +74,8 @@ def open_image(path: Path) -> sitk.ImageFileReader:
     if not first_byte:
         raise VolumeError(f"{path}: the file is empty (0 bytes). Copy or download it again.")
     reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
+    reader.SetImageIO(_IMAGE_IO[suffix_of(path)])
+    reader.SetFileName(itk_name(path))
     try:
         reader.ReadImageInformation()
     except RuntimeError as error:
@@ -62,7 +89,7 @@ def read_pixels(reader: sitk.ImageFileReader) -> sitk.Image:
     Raises:
         VolumeError: The data end early, do not unpack, or do not match their checksum.
     """
-    path = Path(reader.GetFileName())
+    path = _path_of(reader)
     try:
         if suffix_of(path) in (".nii", ".nii.gz"):
             check_nifti_complete(reader)
@@ -123,7 +150,7 @@ def check_nifti_complete(header: sitk.ImageFileReader) -> None:
     Raises:
         EOFError, zlib.error, gzip.BadGzipFile: The data are not all there.
     """
-    path = Path(header.GetFileName())
+    path = _path_of(header)
     data_bytes = math.prod(header.GetSize()) * int(header.GetMetaData("bitpix")) // 8
     needed = int(float(header.GetMetaData("vox_offset"))) + data_bytes
     available = _unpacked_bytes(path)
