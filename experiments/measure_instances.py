@@ -34,8 +34,10 @@ COLUMNS = ("found", "of", "misnumbered", "extra", "min", "2 %", "mean", "raw mea
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
     parser = cli.make_parser(__doc__)
-    parser.add_argument("--patients", type=int, default=5, help="phantom patients per variant and thickness")
-    parser.add_argument("--first-seed", type=int, default=0)
+    parser.add_argument(
+        "--patients", type=cli.whole_number(1), default=5, help="phantom patients per variant and thickness"
+    )
+    parser.add_argument("--first-seed", type=cli.whole_number(0), default=0)
     parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=VARIANTS)
     parser.add_argument("--thickness", nargs="+", choices=list(GRIDS), default=list(GRIDS))
     return parser.parse_args(argv)

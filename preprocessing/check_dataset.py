@@ -19,7 +19,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = cli.make_parser(__doc__)
     parser.add_argument("--dataset", type=Path, default=Path("data/phantom"), help="folder to check")
     parser.add_argument("--output", type=Path, default=Path("data/integrity.csv"), help="CSV file to write")
-    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="number of processes")
+    parser.add_argument(
+        "--workers", type=cli.whole_number(1), default=os.cpu_count(), help="number of processes"
+    )
     return parser.parse_args(argv)
 
 

@@ -22,11 +22,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--output", type=Path, default=Path("data/slices"), help="folder for the slices")
     parser.add_argument(
         "--pixel-size-mm",
-        type=_positive_mm,
+        type=cli.number_between(0.1, 5),
         default=DEFAULT_PIXEL_SIZE_MM,
         help="in-plane pixel size (%(default)s, for the phantom; 0.6 for real data)",
     )
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes")
+    parser.add_argument("--workers", type=cli.whole_number(1), default=os.cpu_count() or 1, help="processes")
     parser.add_argument(
         "--source-classes",
         type=lambda text: tuple(text.split(",")),
@@ -39,13 +39,6 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help="keep the series of other data sets that are in the output folder: train on several sources",
     )
     return parser.parse_args(argv)
-
-
-def _positive_mm(text: str) -> float:
-    value = float(text)
-    if not 0.1 <= value <= 5:
-        raise argparse.ArgumentTypeError(f"{text} mm is no pixel size; 0.1 to 5 is needed")
-    return value
 
 
 def main(args: argparse.Namespace) -> int:

@@ -19,7 +19,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--output", type=Path, default=Path("data/phantom"), help="folder to write")
     parser.add_argument("--patients", type=int, default=20, help="number of patients, a fifth for validation")
     parser.add_argument("--seed", type=int, default=0, help="another seed gives other patients")
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="number of processes")
+    parser.add_argument(
+        "--workers", type=cli.whole_number(1), default=os.cpu_count() or 1, help="number of processes"
+    )
     parser.add_argument("--size", choices=sorted(PROTOCOLS), default="small", help="matrix sizes")
     return parser.parse_args(argv)
 

@@ -25,9 +25,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--config", type=Path, help="experiment whose data and augmentation to show")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="as for src/train.py")
     parser.add_argument("--output", type=Path, default=Path("augmentation.png"), help="picture to write")
-    parser.add_argument("--samples", type=int, default=24, help="how many samples to draw")
-    parser.add_argument("--first", type=int, default=0, help="number of the first sample")
-    parser.add_argument("--columns", type=int, default=6, help="samples per row")
+    parser.add_argument("--samples", type=cli.whole_number(1), default=24, help="how many samples to draw")
+    parser.add_argument("--first", type=cli.whole_number(0), default=0, help="number of the first sample")
+    parser.add_argument("--columns", type=cli.whole_number(1), default=6, help="samples per row")
     return parser.parse_args(argv)
 
 

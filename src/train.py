@@ -34,7 +34,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--output", type=Path, help="folder of the run (default: runs/<config name>)")
     parser.add_argument("--resume", action="store_true", help="go on from the run's last.pt")
     parser.add_argument("--overwrite", action="store_true", help="replace the run that is in the folder")
-    parser.add_argument("--max-minutes", type=float, help="stop cleanly, resumable, after this time")
+    parser.add_argument(
+        "--max-minutes", type=cli.number_between(0, 1e6), help="stop cleanly, resumable, after this time"
+    )
     return parser.parse_args(argv)
 
 

@@ -66,3 +66,21 @@ def test_options_cannot_be_abbreviated():
     with pytest.raises(SystemExit) as stop:
         cli.make_parser("x").parse_args(["--deb"])
     assert stop.value.code == 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "good", "bad"),
+    [
+        (cli.whole_number(1), {"1": 1, "12": 12}, ["0", "-2", "1.5", "abc", ""]),
+        (
+            cli.number_between(0.1, 5),
+            {"0.1": 0.1, "5": 5.0, "1e0": 1.0},
+            ["0", "-1", "5.1", "nan", "inf", "abc"],
+        ),
+    ],
+)
+def test_numbers_out_of_range_are_refused_with_what_was_found_and_what_is_needed(kind, good, bad):
+    assert {text: kind(text) for text in good} == good
+    for text in bad:
+        with pytest.raises(argparse.ArgumentTypeError, match=f"^{text!r}: a .*number .* is needed$"):
+            kind(text)

@@ -1,7 +1,9 @@
 """What every command-line script shares: the parser, the exit code, errors without a traceback."""
 
 import argparse
+import math
 import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +26,32 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
     )
     parser.add_argument("--debug", action="store_true", help="show the full traceback of an error")
     return parser
+
+
+def whole_number(minimum: int) -> Callable[[str], int]:
+    """Return an option's ``type``: a whole number of at least ``minimum``, or a message that says so."""
+
+    def convert(text: str) -> int:
+        if not re.fullmatch(r"[+-]?[0-9]+", text) or int(text) < minimum:
+            raise argparse.ArgumentTypeError(f"{text!r}: a whole number of at least {minimum} is needed")
+        return int(text)
+
+    return convert
+
+
+def number_between(low: float, high: float) -> Callable[[str], float]:
+    """Return an option's ``type``: a number from ``low`` to ``high``, or a message that says so."""
+
+    def convert(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not low <= value <= high:
+            raise argparse.ArgumentTypeError(f"{text!r}: a number from {low:g} to {high:g} is needed")
+        return value
+
+    return convert
 
 
 def run(main: Callable[[argparse.Namespace], int | None], args: argparse.Namespace) -> int:
