@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from spider2d import cli
+from spider2d.atomic_write import make_writable_folder
 from spider2d.data.spider_files import read_dataset
 from spider2d.data.splits import split_series
 from spider2d.errors import ScoreError
@@ -26,7 +27,7 @@ from spider2d.evaluation.score_files import (
     find_pairs,
     score_pairs,
 )
-from spider2d.evaluation.score_output import make_metrics, prepare_output, write_scores
+from spider2d.evaluation.score_output import make_metrics, write_scores
 from spider2d.evaluation.summary import format_table
 
 DATASET = Path("data/phantom")
@@ -63,7 +64,7 @@ def main(args: argparse.Namespace) -> int:
     references = args.references or args.dataset / "masks"
     expected = expected_names(args.dataset, args.subset) if args.subset else None
     pairs, unpaired = find_pairs(references, args.predictions, expected)
-    prepare_output(args.output)
+    make_writable_folder(args.output)
     cases, failed = score_pairs(pairs, args.workers)
     not_scored = sorted([*unpaired, *failed], key=lambda entry: entry.name)
     if not cases:

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from spider2d import cli
+from spider2d.atomic_write import make_writable_folder
 from spider2d.errors import CheckpointError, DatasetError
 
 DATASET, CHECKPOINT, OUTPUT = Path("data/phantom"), Path("runs/phantom_2d/best.pt"), Path("predictions")
@@ -88,12 +89,12 @@ def main(args: argparse.Namespace) -> int:
     import torch
 
     from spider2d.checkpoint import load_network
-    from spider2d.inference.files import check_writable, describe_run, plan_jobs, run_jobs
+    from spider2d.inference.files import describe_run, plan_jobs, run_jobs
     from spider2d.inference.segment import SegmentOptions
     from spider2d.inference.slicewise import choose_device, choose_precision
 
     jobs = plan_jobs(images, args.output, f".{args.format}", args.preview)
-    check_writable(args.output)
+    make_writable_folder(args.output)
     if args.threads:
         torch.set_num_threads(args.threads)
     device = choose_device(args.device)

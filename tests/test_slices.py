@@ -167,7 +167,7 @@ def test_one_folder_can_hold_sources_that_label_different_classes(tmp_path):
 def test_a_kill_while_the_manifest_is_written_is_survived(dataset, tmp_path):
     out = tmp_path / "out"
     extract_dataset(dataset, out)
-    (out / "manifest.csv").rename(out / ".manifest.csv.tmp")
+    (out / "manifest.csv").rename(out / ".unfinished-123-manifest.csv")
     (out / ".partial-1_t1-123").mkdir()
     report = extract_dataset(dataset, out)
     assert len(report.unchanged) == len(read_manifest(out)) == 4

@@ -4,7 +4,6 @@ The file is a torch archive of plain values and tensors only, read with ``weight
 never executes code from the file.
 """
 
-import contextlib
 import os
 import pickle
 import zipfile
@@ -16,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from spider2d.atomic_write import replacing
 from spider2d.config import check_config
 from spider2d.errors import CheckpointError, ConfigError
 from spider2d.models.spec import ModelSpec
@@ -71,17 +71,12 @@ def save_checkpoint(
         "info": info,
         "training": training,
     }
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
+        with replacing(path) as unfinished, unfinished.open("wb") as file:
             torch.save(content, file)
             file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+            os.fsync(file.fileno())  # hours of training: the data must be on the disk before the name is
     except (OSError, RuntimeError) as error:  # torch reports a full disk as RuntimeError
-        with contextlib.suppress(OSError):
-            temporary.unlink()
         raise CheckpointError(f"{path}: the checkpoint cannot be written: {error}") from error
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from spider2d.atomic_write import write_text
 from spider2d.errors import ConfigError
 
 Model = typing.TypeVar("Model", bound=BaseModel)
@@ -77,10 +78,7 @@ def check_config(model_class: type[Model], tree: dict, source: str) -> Model:
 
 def save_config(config: BaseModel, path: Path) -> None:
     """Write the configuration as YAML, atomically; `load_config` reads it back to the same values."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(config_text(config), encoding="utf-8")
-    temporary.replace(path)
+    write_text(path, config_text(config))
 
 
 def config_text(config: BaseModel) -> str:

@@ -21,5 +21,9 @@ class CheckpointError(Spider2dError):
     """A checkpoint is missing, truncated, of another version, or not a checkpoint."""
 
 
+class OutputError(Spider2dError):
+    """A folder or file that results go to cannot be written."""
+
+
 class ScoreError(Spider2dError):
     """A reference and a prediction cannot be compared."""

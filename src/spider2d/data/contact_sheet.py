@@ -5,6 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from spider2d.atomic_write import write_bytes
 from spider2d.data.overlay import overlay_rgb
 from spider2d.data.slices import SliceSeries, open_series, read_manifest
 
@@ -54,4 +55,4 @@ def tile(cells: list[np.ndarray], columns: int) -> np.ndarray:
 def write_png(path: Path, rgb_hw3: np.ndarray) -> None:
     """Write an RGB picture (uint8 H, W, 3); non-ASCII paths work on Windows too."""
     _, encoded = cv2.imencode(".png", cv2.cvtColor(rgb_hw3, cv2.COLOR_RGB2BGR))
-    path.write_bytes(encoded.tobytes())
+    write_bytes(path, encoded.tobytes())

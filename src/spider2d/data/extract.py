@@ -15,6 +15,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from spider2d.atomic_write import UNFINISHED_PREFIX, write_text
+from spider2d.cli import describe
 from spider2d.data import normalise
 from spider2d.data.extract_series import PARTIAL_PREFIX, SeriesJob, extract_series
 from spider2d.data.parallel import run_parallel
@@ -29,7 +31,6 @@ from spider2d.data.slices import (
     manifest_row,
     open_series,
     write_manifest,
-    write_text_atomically,
 )
 from spider2d.data.spider_files import read_dataset
 from spider2d.data.splits import split_series
@@ -90,6 +91,8 @@ def extract_dataset(
     output.mkdir(parents=True, exist_ok=True)
     for partial in output.glob(f"{PARTIAL_PREFIX}*"):
         shutil.rmtree(partial)
+    for unfinished in output.glob(f"{UNFINISHED_PREFIX}*"):
+        unfinished.unlink()
     others = _series_of_others(output, jobs) if keep_others else []
     pending = [job for job in jobs if not _is_current(job)]
     if pending:  # until the end the folder is unfinished, and must not look otherwise
@@ -183,10 +186,8 @@ def _extract_or_explain(job: SeriesJob) -> str | None:
     """Extract one series; return None, or the message for the user when the series is bad."""
     try:
         extract_series(job)
-    except Spider2dError as error:
-        return str(error)
-    except OSError as error:
-        return f"{error.filename or job.output}: {error.strerror}"
+    except (Spider2dError, OSError) as error:
+        return describe(error)
     except MemoryError:
         return f"{job.image_path}: out of memory. Run again with fewer --workers."
     return None
@@ -220,7 +221,7 @@ def _write_summary(
         "failed": failed,
         "versions": _versions(),
     }
-    write_text_atomically(output / EXTRACTION_NAME, json.dumps(settings, indent=1) + "\n")
+    write_text(output / EXTRACTION_NAME, json.dumps(settings, indent=1) + "\n")
     write_manifest(output, [manifest_row(one) for one in series])
     return [one.meta for one in series]
 

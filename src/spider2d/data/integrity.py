@@ -13,6 +13,7 @@ from typing import Literal
 import cc3d
 import numpy as np
 
+from spider2d.atomic_write import replacing
 from spider2d.data.parallel import run_parallel
 from spider2d.data.spider_files import OverviewRow, Series, SpiderDataset
 from spider2d.data.volume import Volume, grid_differences, labels_of, read_volume, to_canonical, volume_name
@@ -195,8 +196,7 @@ def _listed(numbers: Iterable[int], in_order: bool = False, at_most: int = 8) ->
 
 def write_findings(path: Path, findings: Iterable[Finding]) -> None:
     """Write findings as CSV, one row each, columns named as the fields of ``Finding``."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with replacing(path) as unfinished, unfinished.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(field.name for field in fields(Finding))
         writer.writerows(astuple(finding) for finding in findings)

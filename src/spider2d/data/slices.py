@@ -17,6 +17,7 @@ from typing import Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from spider2d.atomic_write import write_text
 from spider2d.errors import DatasetError
 from spider2d.labels import CLASS_NAMES
 
@@ -223,14 +224,7 @@ def write_manifest(slices_dir: Path, rows: Sequence[ManifestRow]) -> None:
     table.writerow(_COLUMNS)
     for row in rows:
         table.writerow([" ".join(v) if isinstance(v, tuple) else v for v in astuple(row)])
-    write_text_atomically(slices_dir / MANIFEST_NAME, text.getvalue())
-
-
-def write_text_atomically(path: Path, text: str) -> None:
-    """Write a file that appears under its name only when it is complete."""
-    partial = path.with_name(f".{path.name}.tmp")
-    partial.write_text(text, encoding="utf-8", newline="")
-    partial.replace(path)
+    write_text(slices_dir / MANIFEST_NAME, text.getvalue())
 
 
 def _row_of_text(row: dict[str, str]) -> ManifestRow:

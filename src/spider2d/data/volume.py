@@ -4,7 +4,6 @@ Arrays come in SimpleITK's order (z, y, x). The canonical array is (slice L -> R
 getting there and back takes only axis permutation and flips, so oblique scans are never resampled.
 """
 
-import os
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import SimpleITK as sitk
 
+from spider2d.atomic_write import replacing
 from spider2d.data import dicom
 from spider2d.data.geometry import Geometry, Rows2d, grid_differences
 from spider2d.data.image_files import (
@@ -165,22 +165,16 @@ def write_volume(path: Path | str, volume: Volume) -> None:
         raise VolumeError(
             f"{path}: cannot write this kind of file. Needed: {' or '.join(WRITABLE_SUFFIXES)}."
         )
-    # ITK chooses the format by the name's ending, so the mark of an unfinished file stands in front.
-    unfinished = path.with_name(f".unfinished-{os.getpid()}-{path.name}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        sitk.WriteImage(_to_image(volume), str(unfinished), useCompression=True)
-        if suffix_of(path) == ".nii.gz":  # ITK does not notice a full disk here, as it does for .mha
-            check_nifti_complete(open_image(unfinished))
-        unfinished.replace(path)
+        with replacing(path) as unfinished:
+            sitk.WriteImage(_to_image(volume), str(unfinished), useCompression=True)
+            if suffix_of(path) == ".nii.gz":  # ITK does not notice a full disk here, as it does for .mha
+                check_nifti_complete(open_image(unfinished))
     except (OSError, RuntimeError, EOFError, zlib.error, VolumeError) as error:
         reason = f" ({error.strerror})" if isinstance(error, OSError) and error.strerror else ""
         raise VolumeError(
             f"{path}: cannot be written{reason}. Check that the folder is writable and the disk has space."
         ) from error
-    finally:
-        if path.parent.is_dir():
-            unfinished.unlink(missing_ok=True)
 
 
 def _to_image(volume: Volume) -> sitk.Image:

@@ -16,13 +16,13 @@ import hashlib
 import io
 import json
 import math
-import os
 import platform
 from collections.abc import Sequence
 from dataclasses import asdict, fields
 from importlib.metadata import version
 from pathlib import Path
 
+from spider2d.atomic_write import write_text
 from spider2d.evaluation.case_score import CaseScore
 from spider2d.evaluation.instance_score import InstanceScore
 from spider2d.evaluation.score_files import NotScored
@@ -64,18 +64,6 @@ def make_metrics(
     }
 
 
-def prepare_output(output: Path) -> None:
-    """Make the output folder and try to write in it, before any work is done.
-
-    Raises:
-        OSError: It cannot be made or written.
-    """
-    output.mkdir(parents=True, exist_ok=True)
-    trial = output / f".unfinished-{os.getpid()}"
-    trial.touch()
-    trial.unlink()
-
-
 def write_scores(output: Path, cases: Sequence[CaseScore], metrics: dict) -> list[Path]:
     """Write the three score files; each appears under its name only when it is complete.
 
@@ -90,7 +78,6 @@ def write_scores(output: Path, cases: Sequence[CaseScore], metrics: dict) -> lis
     Raises:
         OSError: The folder cannot be written.
     """
-    prepare_output(output)
     case_rows = [_case_row(case) for case in cases]
     instance_rows = [row for case in cases for row in _instance_rows(case)]
     contents = {
@@ -99,9 +86,7 @@ def write_scores(output: Path, cases: Sequence[CaseScore], metrics: dict) -> lis
         "metrics.json": json.dumps(metrics, indent=1, allow_nan=False) + "\n",
     }
     for name, text in contents.items():
-        unfinished = output / f".unfinished-{os.getpid()}-{name}"
-        unfinished.write_text(text, encoding="utf-8")
-        unfinished.replace(output / name)
+        write_text(output / name, text)
     return [output / name for name in contents]
 
 

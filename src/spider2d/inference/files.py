@@ -4,8 +4,6 @@ A file appears under its name only when it is whole. The report comes last: wher
 """
 
 import json
-import os
-import tempfile
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ import torch
 from tqdm import tqdm
 
 from spider2d import __version__
+from spider2d.atomic_write import write_bytes, write_text
 from spider2d.cli import describe
 from spider2d.data.volume import Volume, read_volume, to_canonical, volume_name, write_volume
 from spider2d.errors import Spider2dError, VolumeError
@@ -84,22 +83,6 @@ def _job(image: Path, output: Path, mask_suffix: str, preview: bool) -> Job:
     name = volume_name(image)
     picture = output / f"{name}.png" if preview else None
     return Job(name, image, output / f"{name}{mask_suffix}", output / f"{name}.json", picture)
-
-
-def check_writable(folder: Path) -> None:
-    """Make a folder and try it, so that nothing is computed in vain.
-
-    Raises:
-        VolumeError: The folder cannot be made or written to.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise VolumeError(
-            f"{folder}: cannot be written to ({error.strerror}); give another --output folder"
-        ) from error
 
 
 def describe_run(checkpoint: Path, spec: ModelSpec, options: SegmentOptions) -> dict[str, Any]:
@@ -177,7 +160,7 @@ def _run_job(
     write_volume(job.mask, segmentation.labels)
     write_seconds = time.perf_counter() - start
     if job.preview is not None:
-        write_atomically(job.preview, _preview(job.name, image, segmentation))
+        write_bytes(job.preview, _preview(job.name, image, segmentation))
     seconds = {"read": read_seconds, **segmentation.report["seconds"], "write": write_seconds}
     report = {
         "schema": REPORT_SCHEMA,
@@ -187,7 +170,7 @@ def _run_job(
         **segmentation.report,
         "seconds": {stage: round(duration, 4) for stage, duration in seconds.items()},
     }
-    write_atomically(job.report, json.dumps(report, indent=1).encode())
+    write_text(job.report, json.dumps(report, indent=1))
     return report
 
 
@@ -195,13 +178,3 @@ def _preview(name: str, image: Volume, segmentation: Segmentation) -> bytes:
     array_sra, spacing_sra_mm = to_canonical(image)
     remarks = [warning["message"] for warning in segmentation.report["warnings"]]
     return draw_preview(array_sra, to_canonical(segmentation.labels).array_sra, spacing_sra_mm, name, remarks)
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file that appears under its name only when it is whole."""
-    unfinished = path.with_name(f".unfinished-{os.getpid()}-{path.name}")
-    try:
-        unfinished.write_bytes(content)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)

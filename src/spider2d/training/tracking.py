@@ -1,13 +1,13 @@
 """What a run leaves for the reader: ``metrics.jsonl`` (one JSON object per line) and TensorBoard events."""
 
 import json
-import os
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 from torch.utils.tensorboard import SummaryWriter
 
+from spider2d.atomic_write import write_text
 from spider2d.training.cost import NetworkCost
 from spider2d.training.validate import ValidationSummary
 
@@ -71,9 +71,7 @@ def _forget_later_steps(path: Path, step: int) -> None:
         return
     lines = path.read_text(encoding="utf-8").splitlines()
     kept = [line for line in lines if _step_of(line) <= step]
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
-    temporary.replace(path)
+    write_text(path, "".join(f"{line}\n" for line in kept))
 
 
 def _step_of(line: str) -> float:

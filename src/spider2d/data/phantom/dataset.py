@@ -1,12 +1,12 @@
 """A phantom data set on disk, in exactly the form of SPIDER."""
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from spider2d.atomic_write import write_text
 from spider2d.data.parallel import run_parallel
 from spider2d.data.phantom.anatomy import sample_anatomy
 from spider2d.data.phantom.protocols import Protocol, draw_protocol
@@ -113,10 +113,7 @@ def claim_folder(root: Path, settings: dict, n_patients: int) -> None:
             )
     elif root.exists() and any(root.iterdir()):
         raise DatasetError(f"{root} is not empty and holds no phantom data set. {elsewhere}")
-    root.mkdir(parents=True, exist_ok=True)
-    unfinished = note.with_name(f".unfinished-{os.getpid()}-{note.name}")
-    unfinished.write_text(json.dumps(settings | {"patients": n_patients}, indent=2) + "\n", encoding="utf-8")
-    unfinished.replace(note)
+    write_text(note, json.dumps(settings | {"patients": n_patients}, indent=2) + "\n")
 
 
 def write_series(plan: SeriesPlan) -> np.ndarray:

@@ -1,11 +1,11 @@
 """The rows of ``overview.csv`` and ``radiological_gradings.csv`` that belong to a phantom patient."""
 
 import csv
-import os
 from pathlib import Path
 
 import numpy as np
 
+from spider2d.atomic_write import replacing
 from spider2d.data.phantom.anatomy import Anatomy
 from spider2d.data.phantom.protocols import Protocol
 from spider2d.labels import CANAL_LABEL, DISC_OFFSET, MAX_VERTEBRA_LABEL
@@ -99,9 +99,7 @@ def grading_rows(patient: str, anatomy: Anatomy, n_discs: int) -> list[dict[str,
 
 def write_table(path: Path, columns: list[str], rows: list[dict[str, str]]) -> None:
     """Write a table as published: comma-separated with CRLF line ends; complete or not at all."""
-    unfinished = path.with_name(f".unfinished-{os.getpid()}-{path.name}")
-    with unfinished.open("w", newline="", encoding="utf-8") as file:
+    with replacing(path) as unfinished, unfinished.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, columns, lineterminator="\r\n")
         writer.writeheader()
         writer.writerows(rows)
-    unfinished.replace(path)
