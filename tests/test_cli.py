@@ -1,4 +1,5 @@
 import argparse
+from pathlib import Path
 
 import pytest
 
@@ -84,3 +85,10 @@ def test_numbers_out_of_range_are_refused_with_what_was_found_and_what_is_needed
     for text in bad:
         with pytest.raises(argparse.ArgumentTypeError, match=f"^{text!r}: a .*number .* is needed$"):
             kind(text)
+
+
+def test_paths_that_are_not_utf_8_are_refused_before_any_work(capsys):
+    args = argparse.Namespace(debug=False, inputs=[Path("a.mha"), Path("b\udce9.mha")])
+    assert cli.run(lambda args: pytest.fail("work was begun"), args) == cli.EXIT_FAILED
+    assert "'b\\udce9.mha': this name is not valid UTF-8" in capsys.readouterr().err
+    assert cli.is_utf8(Path("wirbels\u00e4ule.mha"))

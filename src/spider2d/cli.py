@@ -16,6 +16,8 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 
+NOT_UTF8 = "this name is not valid UTF-8. Rename the file or folder, or set PYTHONUTF8=1 and run again."
+
 EXIT_OK, EXIT_FAILED, EXIT_INTERRUPTED = 0, 1, 130
 
 
@@ -66,6 +68,7 @@ def run(main: Callable[[argparse.Namespace], int | None], args: argparse.Namespa
         Other exceptions are defects of the program and propagate.
     """
     try:
+        _check_names(args)
         return main(args) or EXIT_OK
     except (Spider2dError, OSError) as error:
         if args.debug:
@@ -75,6 +78,19 @@ def run(main: Callable[[argparse.Namespace], int | None], args: argparse.Namespa
     except KeyboardInterrupt:
         print("interrupted: finished work is kept; run the same command again to go on", file=sys.stderr)
         return EXIT_INTERRUPTED
+
+
+def is_utf8(path: Path) -> bool:
+    """Return whether a path can be written as UTF-8, as the readers of images and all our files need."""
+    return "\\udc" not in ascii(str(path))  # Python's stand-ins for bytes it could not decode
+
+
+def _check_names(args: argparse.Namespace) -> None:
+    """Refuse, before any work is done, paths that cannot be read or written later on."""
+    for value in vars(args).values():
+        for path in value if isinstance(value, list) else [value]:
+            if isinstance(path, Path) and not is_utf8(path):
+                raise Spider2dError(f"{str(path)!r}: {NOT_UTF8}")
 
 
 def describe(error: Exception) -> str:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import SimpleITK as sitk
 
+from spider2d import cli
 from spider2d.data.geometry import Geometry, Grid2d, Rows2d, check_grid, promote_2d
 from spider2d.errors import VolumeError
 
@@ -36,21 +37,14 @@ def suffix_of(path: Path) -> str:
 
 
 def itk_name(path: Path) -> str:
-    """Return a path as ITK takes it: in UTF-8, whatever the locale. Other bytes would end the program.
+    """Return a path as text that ITK takes; any other would end the program.
 
     Raises:
-        VolumeError: The path is not UTF-8 (made by an old system or unpacked with another encoding).
+        VolumeError: The path is no UTF-8: named by an old system, or read in a locale without UTF-8.
     """
-    try:
-        return os.fsencode(path).decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise VolumeError(
-            f"{str(path)!r}: this name is not valid UTF-8. Rename the file or folder."
-        ) from error
-
-
-def _path_of(reader: sitk.ImageFileReader) -> Path:
-    return Path(os.fsdecode(reader.GetFileName().encode("utf-8")))
+    if not cli.is_utf8(path):
+        raise VolumeError(f"{str(path)!r}: {cli.NOT_UTF8}")
+    return str(path)
 
 
 def open_image(path: Path) -> sitk.ImageFileReader:
@@ -89,7 +83,7 @@ def read_pixels(reader: sitk.ImageFileReader) -> sitk.Image:
     Raises:
         VolumeError: The data end early, do not unpack, or do not match their checksum.
     """
-    path = _path_of(reader)
+    path = Path(reader.GetFileName())
     try:
         if suffix_of(path) in (".nii", ".nii.gz"):
             check_nifti_complete(reader)
@@ -150,7 +144,7 @@ def check_nifti_complete(header: sitk.ImageFileReader) -> None:
     Raises:
         EOFError, zlib.error, gzip.BadGzipFile: The data are not all there.
     """
-    path = _path_of(header)
+    path = Path(header.GetFileName())
     data_bytes = math.prod(header.GetSize()) * int(header.GetMetaData("bitpix")) // 8
     needed = int(float(header.GetMetaData("vox_offset"))) + data_bytes
     available = _unpacked_bytes(path)
