@@ -131,12 +131,14 @@ def benchmark_extraction(args: argparse.Namespace, folder: Path) -> dict:
 
 def benchmark_loader(args: argparse.Namespace, folder: Path) -> dict:
     """Count augmented samples of one process."""
+    import cv2
+
     from spider2d.config import load_config
-    from spider2d.data.slice_dataset import SliceSamples, start_loader_worker
+    from spider2d.data.slice_dataset import SliceSamples
     from spider2d.data.slices import read_manifest
     from spider2d.training.train_config import TrainConfig
 
-    start_loader_worker(0)
+    cv2.setNumThreads(1)
     config = load_config(TrainConfig, default_config(), [])
     names = [row.name for row in read_manifest(folder / "slices")]
     samples = SliceSamples(folder / "slices", names, config.data, config.augment, seed=0)

@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import pytest
 import torch
@@ -202,6 +203,20 @@ def test_init_starts_from_the_given_weights(slices, straight, tmp_path):
     start, end = (load_checkpoint(f / "best.pt").network_state for f in (straight[0], tmp_path / "run"))
     name = "segmentation_head.0.weight"
     assert torch.allclose(start[name], end[name])
+
+
+def test_a_run_goes_on_when_the_weights_it_started_from_are_gone(slices, straight, tmp_path):
+    shutil.copy(straight[0] / "best.pt", tmp_path / "init.pt")
+    config = tiny_config(slices, init=str(tmp_path / "init.pt"), training={"steps": 2})
+    fit(config, tmp_path / "run", CPU, StopAfter(1))
+    (tmp_path / "init.pt").unlink()
+    assert fit(config, tmp_path / "run", CPU, StopRequest(), resume=True).step == 2
+
+
+def test_a_run_goes_on_with_another_number_of_threads(slices, tmp_path):
+    fit(tiny_config(slices, training={"steps": 2}), tmp_path, CPU, StopAfter(1))
+    config = tiny_config(slices, training={"steps": 2, "threads": 1})
+    assert fit(config, tmp_path, CPU, StopRequest(), resume=True).step == 2
 
 
 def test_init_from_another_network_is_refused(slices, straight, tmp_path):

@@ -3,6 +3,7 @@
 Resuming a run and sharing it among GPUs are exact because they only choose which numbers are drawn.
 """
 
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -140,5 +141,9 @@ def centre_offsets(
 
 
 def start_loader_worker(_worker: int) -> None:
-    """Keep a DataLoader worker to one core (``worker_init_fn``); the workers share the cores among them."""
+    """Keep a DataLoader worker to one core, and deaf to Ctrl-C, which the training answers itself.
+
+    To be given as ``worker_init_fn``. On Windows a new process does not inherit that a signal is ignored.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(1)

@@ -107,7 +107,7 @@ def fit(
     precision = resolve_precision(config.training.precision, process.device)
     if config.training.threads is not None:
         torch.set_num_threads(config.training.threads)
-    state = new_state(config, build_spec(config, data), precision, process.device)
+    state = new_state(config, build_spec(config, data), precision, process.device, resume)
     if resume:
         restore_last(folder / LAST_NAME, state)
     distributed.barrier(process)

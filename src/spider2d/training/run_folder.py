@@ -11,10 +11,11 @@ from spider2d.training.train_config import TrainConfig
 CONFIG_NAME, BEST_NAME, LAST_NAME = "config.yaml", "best.pt", "last.pt"
 EVENTS_PATTERN = "events.out.tfevents.*"
 
-# What may change when a run goes on: it has no influence on the weights.
+# What may change when a run goes on: it has no influence on the weights (threads: none beyond rounding).
 _FREE_KEYS = (
     "data.slices",
     "training.workers",
+    "training.threads",
     "training.log_every",
     "training.save_every",
     "training.compile",

@@ -53,15 +53,25 @@ def seed_everything(seed: int, step: int = 0, rank: int = 0) -> None:
     torch.manual_seed(mixed)
 
 
-def new_state(config: TrainConfig, spec: ModelSpec, precision: str, device: torch.device) -> TrainingState:
+def new_state(
+    config: TrainConfig, spec: ModelSpec, precision: str, device: torch.device, resume: bool = False
+) -> TrainingState:
     """Build the state before the first step.
+
+    Args:
+        config: The run's configuration.
+        spec: What the network is.
+        precision: "fp32", "bf16" or "fp16".
+        device: Where to train.
+        resume: All weights are to come from ``last.pt``, so that neither ``config.init`` nor pretrained ones
+            are looked for: they may be gone by now.
 
     Raises:
         ConfigError: The network cannot be built, or ``config.init`` holds another network.
     """
     seed_everything(config.seed)
-    network = build_network(spec, None if config.init else config.model.encoder_weights)
-    if config.init:
+    network = build_network(spec, None if config.init or resume else config.model.encoder_weights)
+    if config.init and not resume:
         _load_initial_weights(network, spec, config.init)
     network = network.to(device, memory_format=torch.channels_last).train()
     return TrainingState(
