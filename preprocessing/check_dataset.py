@@ -4,13 +4,13 @@ Prints what was found and writes one line per finding to a CSV file. The exit co
 """
 
 import argparse
-import os
 import sys
 from collections import defaultdict
 from pathlib import Path
 
 from spider2d import cli
 from spider2d.data.integrity import ERROR, Finding, check_dataset, write_findings
+from spider2d.data.parallel import usable_cores
 from spider2d.data.spider_files import read_dataset
 
 
@@ -20,7 +20,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--dataset", type=Path, default=Path("data/phantom"), help="folder to check")
     parser.add_argument("--output", type=Path, default=Path("data/integrity.csv"), help="CSV file to write")
     parser.add_argument(
-        "--workers", type=cli.whole_number(1), default=os.cpu_count(), help="number of processes"
+        "--workers", type=cli.whole_number(1), default=usable_cores(), help="number of processes"
     )
     return parser.parse_args(argv)
 

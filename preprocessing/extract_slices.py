@@ -4,13 +4,13 @@ Run again at any time, after a kill too: finished series are kept, changed or mi
 """
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
 from spider2d import cli
 from spider2d.data.contact_sheet import write_contact_sheet
 from spider2d.data.extract import DEFAULT_PIXEL_SIZE_MM, FOREGROUND_CLASSES, ExtractionReport, extract_dataset
+from spider2d.data.parallel import usable_cores
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -26,7 +26,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         default=DEFAULT_PIXEL_SIZE_MM,
         help="in-plane pixel size (%(default)s, for the phantom; 0.6 for real data)",
     )
-    parser.add_argument("--workers", type=cli.whole_number(1), default=os.cpu_count() or 1, help="processes")
+    parser.add_argument("--workers", type=cli.whole_number(1), default=usable_cores(), help="processes")
     parser.add_argument(
         "--source-classes",
         type=lambda text: tuple(text.split(",")),

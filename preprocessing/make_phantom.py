@@ -4,11 +4,11 @@ Running it again continues where it stopped.
 """
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
 from spider2d import cli
+from spider2d.data.parallel import usable_cores
 from spider2d.data.phantom.dataset import write_dataset
 from spider2d.data.phantom.protocols import PROTOCOLS
 
@@ -20,7 +20,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--patients", type=int, default=20, help="number of patients, a fifth for validation")
     parser.add_argument("--seed", type=int, default=0, help="another seed gives other patients")
     parser.add_argument(
-        "--workers", type=cli.whole_number(1), default=os.cpu_count() or 1, help="number of processes"
+        "--workers", type=cli.whole_number(1), default=usable_cores(), help="number of processes"
     )
     parser.add_argument("--size", choices=sorted(PROTOCOLS), default="small", help="matrix sizes")
     return parser.parse_args(argv)

@@ -8,13 +8,13 @@ scored; the exit code is then 1. With --subset, a missing prediction makes it 1 
 """
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from spider2d import cli
 from spider2d.atomic_write import make_writable_folder
+from spider2d.data.parallel import usable_cores
 from spider2d.data.spider_files import read_dataset
 from spider2d.data.splits import split_series
 from spider2d.errors import ScoreError
@@ -47,7 +47,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         choices=("training", "validation"),
         help="score exactly this subset of --dataset: all of it must be predicted",
     )
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (%(default)s)")
+    parser.add_argument(
+        "--workers", type=cli.whole_number(1), default=usable_cores(), help="processes (%(default)s)"
+    )
     return parser.parse_args(argv)
 
 

@@ -70,7 +70,7 @@ def test_automatic_workers_leave_room_for_the_network(monkeypatch):
     gpu = torch.device("cuda", 0)
     expected = {(1, CPU): 0, (2, CPU): 0, (4, CPU): 1, (16, CPU): 4, (1, gpu): 1, (8, gpu): 7, (64, gpu): 12}
     for (cores, device), workers in expected.items():
-        monkeypatch.setattr("spider2d.training.loader._usable_cores", lambda cores=cores: cores)
+        monkeypatch.setattr("spider2d.training.loader.usable_cores", lambda cores=cores: cores)
         assert auto_workers(Process(0, 1, device)) == workers
-    monkeypatch.setattr("spider2d.training.loader._usable_cores", lambda: 16)
+    monkeypatch.setattr("spider2d.training.loader.usable_cores", lambda: 16)
     assert auto_workers(Process(0, 4, gpu)) == 3

@@ -17,6 +17,11 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
+def usable_cores() -> int:
+    """Return the number of cores this process may use; a container or job often gets a part of them only."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def run_parallel(
     work: Callable[[Item], Result], items: Sequence[Item], workers: int, description: str
 ) -> Iterator[tuple[Item, Result]]:

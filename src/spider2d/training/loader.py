@@ -1,12 +1,12 @@
 """Batches of numbered samples: step and process decide the numbers, so resuming and sharing are exact."""
 
-import os
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from torch.utils.data import DataLoader, Dataset
 
+from spider2d.data.parallel import usable_cores
 from spider2d.data.slice_dataset import start_loader_worker
 from spider2d.errors import ConfigError
 from spider2d.training.distributed import Process
@@ -101,11 +101,7 @@ def auto_workers(process: Process) -> int:
     keeps all cores busy, and a sample costs a hundredth of its own training: one worker per four cores, and
     none below that, where a worker only takes time from the network's threads, which wait for each other.
     """
-    share = _usable_cores() // process.world_size
+    share = usable_cores() // process.world_size
     if process.device.type == "cuda":
         return max(1, min(share - 1, MAX_AUTO_WORKERS))
     return share // 4
-
-
-def _usable_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
