@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from spider2d import cli
+from spider2d.data.contact_sheet import write_png
 from spider2d.data.phantom.dataset import SeriesPlan, make_planned_series
 from spider2d.data.phantom.tissues import SEQUENCES
 from spider2d.data.spider_tables import read_overview
@@ -105,8 +106,8 @@ def main(args: argparse.Namespace) -> None:
         if aside:
             blank = [np.zeros(TILE_HW_MM, np.uint8)] * (args.count - len(aside))
             rows.append(aside + blank)
-    args.output.parent.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(args.output), np.vstack([np.hstack(row) for row in rows]))
+    sheet = np.vstack([np.hstack(row) for row in rows])
+    write_png(args.output, cv2.cvtColor(sheet, cv2.COLOR_GRAY2RGB))
     print(f"wrote {args.output}; per sequence: phantom, real, phantom aside (2 rows), real aside")
 
 

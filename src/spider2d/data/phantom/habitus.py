@@ -36,7 +36,7 @@ def sample_habitus(anatomy: Anatomy) -> Habitus:
     rng = np.random.default_rng([anatomy.seed, 2])
     thick = rng.beta(1.4, 2.5)
     belly_mm = rng.uniform(55, 130)
-    organs = bowel(rng, anatomy, belly_mm) + nerves(rng, anatomy) + vessels(rng, anatomy)
+    organs = bowel(rng, anatomy, belly_mm) + nerves(anatomy) + vessels(rng, anatomy)
     return Habitus(
         back_fat_mm=4 + 45 * thick,
         buttock_fat_mm=rng.uniform(4, 30) * (0.3 + thick),
@@ -82,7 +82,7 @@ def large_organs(rng: np.random.Generator, anatomy: Anatomy) -> list[tuple[str, 
     return organs
 
 
-def nerves(rng: np.random.Generator, anatomy: Anatomy) -> list[tuple[str, Capsule]]:
+def nerves(anatomy: Anatomy) -> list[tuple[str, Capsule]]:
     """Return the nerve root that leaves below every pedicle."""
     organs = []
     for vertebra in anatomy.vertebrae:
