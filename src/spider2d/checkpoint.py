@@ -23,6 +23,7 @@ from spider2d.models.unet2d import build_network
 
 FORMAT_NAME, FORMAT_VERSION = "spider2d-checkpoint", 1
 
+_REASON_LENGTH = 300
 # What zipfile and torch.load raise on damaged files besides their own exceptions.
 _DAMAGE = (RuntimeError, EOFError, ValueError, KeyError, OSError, NotImplementedError)
 
@@ -121,7 +122,10 @@ def load_network(
         network = build_network(checkpoint.spec)
         network.load_state_dict(checkpoint.network_state)
     except (ConfigError, RuntimeError, TypeError, AttributeError) as error:
-        raise CheckpointError(f"{path}: the weights do not fit the described network: {error}") from error
+        reason = str(error)[:_REASON_LENGTH]  # torch names every weight
+        raise CheckpointError(
+            f"{path}: the weights do not fit the described network; copy or train it again: {reason}"
+        ) from error
     return network.to(device).eval(), checkpoint.spec, checkpoint.info
 
 
@@ -140,6 +144,11 @@ def _read(path: Path) -> object:
         if damaged is not None:
             raise CheckpointError(f"{path}: damaged ({damaged}); copy the file again, or train again")
         return torch.load(path, map_location="cpu", weights_only=True)
-    except (zipfile.BadZipFile, zlib.error, pickle.UnpicklingError, *_DAMAGE) as error:
+    except pickle.UnpicklingError as error:  # torch's own words advise to load it without this protection
+        raise CheckpointError(
+            f"{path}: not a checkpoint of spider2d: it holds more than plain values and tensors, or is "
+            "damaged. Nothing of it was run; python src/train.py writes a checkpoint"
+        ) from error
+    except (zipfile.BadZipFile, zlib.error, *_DAMAGE) as error:
         first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise CheckpointError(f"{path}: damaged, or not a checkpoint of spider2d: {first_line}") from error
