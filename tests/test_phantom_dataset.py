@@ -149,6 +149,12 @@ def test_a_folder_of_other_settings_is_refused(tmp_path, other):
         write_dataset(tmp_path, **({"n_patients": 2, "size": "tiny"} | other))
 
 
+def test_a_damaged_note_is_refused(tmp_path):
+    (tmp_path / "phantom.json").write_text("{")
+    with pytest.raises(DatasetError, match="phantom.json: damaged"):
+        write_dataset(tmp_path, 1, size="tiny")
+
+
 def test_another_seed_gives_other_patients():
     plans = [SeriesPlan(None, seed, 1, "t1", "tiny") for seed in (0, 1)]
     assert plans[0].patient_seed != plans[1].patient_seed

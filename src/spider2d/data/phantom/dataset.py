@@ -105,7 +105,10 @@ def claim_folder(root: Path, settings: dict, n_patients: int) -> None:
     note = root / "phantom.json"
     elsewhere = "Delete the folder, or choose another one with --output."
     if note.exists():
-        before = json.loads(note.read_text(encoding="utf-8"))
+        try:
+            before = json.loads(note.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise DatasetError(f"{note}: damaged ({error}). {elsewhere}") from error
         if {**before, "patients": 0} != {**settings, "patients": 0} or before["patients"] > n_patients:
             wanted = settings | {"patients": n_patients}
             raise DatasetError(
