@@ -91,4 +91,5 @@ def test_paths_that_are_not_utf_8_are_refused_before_any_work(capsys):
     args = argparse.Namespace(debug=False, inputs=[Path("a.mha"), Path("b\udce9.mha")])
     assert cli.run(lambda args: pytest.fail("work was begun"), args) == cli.EXIT_FAILED
     assert "'b\\udce9.mha': this name is not valid UTF-8" in capsys.readouterr().err
+    assert cli.is_utf8(Path("C:\\udc\\a.mha"))
     assert cli.is_utf8(Path("wirbels\u00e4ule.mha"))

@@ -82,7 +82,7 @@ def run(main: Callable[[argparse.Namespace], int | None], args: argparse.Namespa
 
 def is_utf8(path: Path) -> bool:
     """Return whether a path can be written as UTF-8, as the readers of images and all our files need."""
-    return "\\udc" not in ascii(str(path))  # Python's stand-ins for bytes it could not decode
+    return not re.search("[\ud800-\udfff]", str(path))  # stand-ins for bytes that Python could not decode
 
 
 def _check_names(args: argparse.Namespace) -> None:
