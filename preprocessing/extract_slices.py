@@ -9,8 +9,9 @@ from pathlib import Path
 
 from spider2d import cli
 from spider2d.data.contact_sheet import write_contact_sheet
-from spider2d.data.extract import DEFAULT_PIXEL_SIZE_MM, FOREGROUND_CLASSES, ExtractionReport, extract_dataset
+from spider2d.data.extract import DEFAULT_PIXEL_SIZE_MM, ExtractionReport, extract_dataset
 from spider2d.data.parallel import usable_cores
+from spider2d.labels import STRUCTURES
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -30,7 +31,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--source-classes",
         type=lambda text: tuple(text.split(",")),
-        default=FOREGROUND_CLASSES,
+        default=STRUCTURES,
         help="what the masks label, such as vertebra,disc (default: all); the loss leaves out the rest",
     )
     parser.add_argument(

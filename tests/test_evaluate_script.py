@@ -212,7 +212,7 @@ def test_unusable_folders_are_errors(folders, tmp_path, capsys):
     assert "src/infer_volume.py" in capsys.readouterr().err
     write(predictions / "1_t1.nii.gz", labels())
     assert evaluate(folders) == 1
-    assert "1_t1.mha and 1_t1.nii.gz are one case" in capsys.readouterr().err
+    assert "1_t1.mha and 1_t1.nii.gz are one series" in capsys.readouterr().err
     assert not output.exists()
 
 

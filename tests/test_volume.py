@@ -321,3 +321,16 @@ def test_list_volumes_refuses_nothing_to_do(tmp_path):
         list_volumes([tmp_path])
     with pytest.raises(VolumeError, match="no such file"):
         list_volumes([tmp_path / "missing.mha"])
+
+
+def test_a_link_is_called_by_its_own_name_and_a_folder_by_its_real_one(tmp_path, monkeypatch):
+    (tmp_path / "objects").mkdir()
+    (tmp_path / "objects" / "MD5-1.mha").touch()
+    link = tmp_path / "1_t1.mha"
+    try:
+        link.symlink_to(tmp_path / "objects" / "MD5-1.mha")
+    except OSError:
+        pytest.skip("this system lets users make no links")
+    assert volume_name(link) == "1_t1"
+    monkeypatch.chdir(tmp_path / "objects")
+    assert volume_name(".") == "objects"

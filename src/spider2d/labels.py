@@ -10,6 +10,8 @@ import numpy as np
 BACKGROUND, VERTEBRA, DISC, CANAL = 0, 1, 2, 3
 CLASS_NAMES = ("background", "vertebra", "disc", "canal")
 N_CLASSES = len(CLASS_NAMES)
+STRUCTURES = CLASS_NAMES[1:]
+"""Names of the classes that are segmented and scored: all but the background."""
 IGNORE_CLASS = 255
 """Class value of pixels the loss leaves out."""
 

@@ -35,9 +35,8 @@ from spider2d.data.slices import (
 from spider2d.data.spider_files import read_dataset
 from spider2d.data.splits import split_series
 from spider2d.errors import DatasetError, Spider2dError
-from spider2d.labels import CLASS_NAMES
+from spider2d.labels import STRUCTURES
 
-FOREGROUND_CLASSES = CLASS_NAMES[1:]
 DEFAULT_PIXEL_SIZE_MM = 1.0
 """What the phantom's default configuration is made for; 0.6 is right for training on real data."""
 
@@ -65,7 +64,7 @@ def extract_dataset(
     dataset_root: Path,
     output: Path,
     pixel_size_mm: float = DEFAULT_PIXEL_SIZE_MM,
-    source_classes: Sequence[str] = FOREGROUND_CLASSES,
+    source_classes: Sequence[str] = STRUCTURES,
     workers: int = 1,
     keep_others: bool = False,
 ) -> ExtractionReport:
@@ -125,9 +124,9 @@ def _plan(
     dataset_root: Path, output: Path, pixel_size_mm: float, source_classes: Sequence[str]
 ) -> list[SeriesJob]:
     """Return one job per series of the data set."""
-    unknown = [name for name in source_classes if name not in FOREGROUND_CLASSES]
+    unknown = [name for name in source_classes if name not in STRUCTURES]
     if unknown:
-        raise DatasetError(f"unknown class {unknown[0]!r}; the classes are {', '.join(FOREGROUND_CLASSES)}")
+        raise DatasetError(f"unknown class {unknown[0]!r}; the classes are {', '.join(STRUCTURES)}")
     dataset = read_dataset(dataset_root)
     subset_of = split_series(dataset)
     jobs = []
@@ -138,7 +137,7 @@ def _plan(
             image=_fingerprint(series.image_path, dataset_root),
             mask=_fingerprint(series.mask_path, dataset_root) if series.mask_path else None,
             pixel_size_mm=pixel_size_mm,
-            labelled_classes=tuple(name for name in FOREGROUND_CLASSES if name in source_classes),
+            labelled_classes=tuple(name for name in STRUCTURES if name in source_classes),
             patient=series.patient,
             sequence=series.sequence,
             subset=subset_of[series.name],

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spider2d.data.spider_tables import GradingRow, OverviewRow, read_gradings, read_overview
-from spider2d.data.volume import READABLE_SUFFIXES, volume_name
+from spider2d.data.volume import volumes_by_name
 from spider2d.errors import DatasetError
 
 __all__ = [
@@ -73,7 +73,7 @@ def read_dataset(root: Path | str) -> SpiderDataset:
             sequence, two files of one name, or a table that cannot be read.
     """
     root = Path(root)
-    images = _files_by_name(root / "images") if (root / "images").is_dir() else {}
+    images = volumes_by_name(root / "images") if (root / "images").is_dir() else {}
     if not images:
         raise DatasetError(
             f"{root}: no images in this folder. Needed: files "
@@ -81,7 +81,7 @@ def read_dataset(root: Path | str) -> SpiderDataset:
             f"Make a phantom with `python preprocessing/make_phantom.py --output {root}` or get SPIDER with "
             f"`python preprocessing/download_spider.py --output {root}`."
         )
-    masks = _files_by_name(root / "masks") if (root / "masks").is_dir() else {}
+    masks = volumes_by_name(root / "masks") if (root / "masks").is_dir() else {}
     overview_path, gradings_path = root / "overview.csv", root / "radiological_gradings.csv"
     overview = read_overview(overview_path) if overview_path.is_file() else {}
     gradings = read_gradings(gradings_path) if gradings_path.is_file() else ()
@@ -113,20 +113,6 @@ def parse_series_name(name: str) -> tuple[str, str]:
 def _series(name: str, image: Path, mask: Path | None, row: OverviewRow | None) -> Series:
     patient, sequence = parse_series_name(name)
     return Series(name, patient, sequence, image, mask, subset=row.subset if row else None)
-
-
-def _files_by_name(folder: Path) -> dict[str, Path]:
-    files: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()):
-        if path.name.startswith(".") or not path.name.lower().endswith(READABLE_SUFFIXES):
-            continue
-        name = volume_name(path)
-        if name in files:
-            raise DatasetError(
-                f"{folder}: {files[name].name} and {path.name} are one series. Keep one of them."
-            )
-        files[name] = path
-    return files
 
 
 def _by_patient_number(series: Series) -> tuple[int, str, str]:

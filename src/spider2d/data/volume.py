@@ -24,7 +24,7 @@ from spider2d.data.image_files import (
     read_pixels,
     suffix_of,
 )
-from spider2d.data.volume_paths import list_volumes, volume_name
+from spider2d.data.volume_paths import list_volumes, volume_name, volumes_by_name
 from spider2d.errors import VolumeError
 
 __all__ = [
@@ -41,6 +41,7 @@ __all__ = [
     "read_volume",
     "to_canonical",
     "volume_name",
+    "volumes_by_name",
     "write_volume",
 ]
 

@@ -1,17 +1,35 @@
 """Which files and folders are volumes, and what they are called."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from spider2d.data import dicom
 from spider2d.data.image_files import READABLE_SUFFIXES, suffix_of
-from spider2d.errors import VolumeError
+from spider2d.errors import DatasetError, VolumeError
 
 
 def volume_name(path: Path | str) -> str:
     """Return the name of a volume: its file name without .mha, .nii.gz ..., or the DICOM folder's name."""
-    path = Path(path).resolve()
+    # Not resolved: a data set may consist of links (git-annex, DVC) to files of other names.
+    path = Path(os.path.abspath(path))  # noqa: PTH100 - for a folder given as "." or ".."
     return path.name[: len(path.name) - len(suffix_of(path))]
+
+
+def volumes_by_name(folder: Path) -> dict[str, Path]:
+    """Return the volume files that lie directly in a folder, by name, in alphabetical order; hidden ones not.
+
+    Raises:
+        DatasetError: Two files have the same name, such as 1_t1.mha and 1_t1.nii.gz.
+    """
+    files: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith(".") or not suffix_of(path):
+            continue
+        other = files.setdefault(volume_name(path), path)
+        if other is not path:
+            raise DatasetError(f"{folder}: {other.name} and {path.name} are one series. Keep one of them.")
+    return files
 
 
 def list_volumes(inputs: Sequence[Path | str]) -> list[Path]:

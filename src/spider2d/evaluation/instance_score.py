@@ -16,10 +16,8 @@ from spider2d.evaluation.surface import (
     surface_dice,
     surface_distances,
 )
-from spider2d.labels import CANAL, CLASS_NAMES, DISC, VERTEBRA, class_of_label
+from spider2d.labels import CLASS_NAMES, IGNORE_CLASS, STRUCTURES, class_of_label
 
-STRUCTURES = (CLASS_NAMES[VERTEBRA], CLASS_NAMES[DISC], CLASS_NAMES[CANAL])
-"""Names of the structures that are scored."""
 UNKNOWN = "unknown"
 """Structure name of labels SPIDER does not define: listed, but in none of the strict figures."""
 
@@ -104,8 +102,8 @@ def score_instances(overlap: Overlap, spacing_zyx_mm: tuple[float, ...]) -> tupl
 
 def _structure_of(label: int) -> str:
     """Return the structure name of a label > 0."""
-    known = {VERTEBRA, DISC, CANAL}
-    return CLASS_NAMES[class_of_label(label)] if class_of_label(label) in known else UNKNOWN
+    kind = class_of_label(label)
+    return UNKNOWN if kind == IGNORE_CLASS else CLASS_NAMES[kind]
 
 
 def _match_within_classes(overlap: Overlap) -> dict[int, int]:

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from spider2d.cli import describe
 from spider2d.data.parallel import run_parallel
-from spider2d.data.volume import READABLE_SUFFIXES, read_mask, volume_name
+from spider2d.data.volume import READABLE_SUFFIXES, read_mask, volumes_by_name
 from spider2d.errors import ScoreError, Spider2dError
 from spider2d.evaluation.case_score import CaseScore, score_pair
 
@@ -53,7 +54,8 @@ def find_pairs(
         predictions without a reference are among them, too.
 
     Raises:
-        ScoreError: A folder is missing or holds no label file, or two files have one name.
+        ScoreError: A folder is missing or holds no label file.
+        DatasetError: Two files of a folder have one name.
     """
     masks = references / "masks"
     reference_of = _label_files(masks if masks.is_dir() else references, "reference masks", _MAKE_REFERENCES)
@@ -73,14 +75,7 @@ def find_pairs(
 def _label_files(folder: Path, content: str, hint: str) -> dict[str, Path]:
     if not folder.is_dir():
         raise ScoreError(f"{folder}: no such folder. Needed: a folder of {content}.{hint}")
-    files: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()):
-        if path.name.startswith(".") or not path.name.lower().endswith(READABLE_SUFFIXES):
-            continue
-        name = volume_name(path)
-        if name in files:
-            raise ScoreError(f"{folder}: {files[name].name} and {path.name} are one case. Keep one of them.")
-        files[name] = path
+    files = volumes_by_name(folder)
     if not files:
         raise ScoreError(f"{folder}: no {content} here, needed: {', '.join(READABLE_SUFFIXES)} files.{hint}")
     return files
@@ -106,4 +101,4 @@ def _score_or_report(pair: CasePair) -> CaseScore | NotScored:
     try:
         return score_pair(read_mask(pair.reference), read_mask(pair.prediction), pair.name)
     except (Spider2dError, OSError) as error:
-        return NotScored(pair.name, FAILED, str(error))
+        return NotScored(pair.name, FAILED, describe(error))

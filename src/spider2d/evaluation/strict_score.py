@@ -5,8 +5,9 @@ Made from the scores of its instances, see ``instance_score``.
 
 import numpy as np
 
-from spider2d.evaluation.instance_score import DETECTED, EXTRA, STRUCTURES, InstanceScore, class_block
+from spider2d.evaluation.instance_score import DETECTED, EXTRA, InstanceScore, class_block
 from spider2d.evaluation.matching import Overlap
+from spider2d.labels import STRUCTURES
 
 OVERALL = "overall"
 """Stands for all structures together."""

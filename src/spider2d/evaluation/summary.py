@@ -25,8 +25,9 @@ from spider2d.data.spider_files import parse_series_name
 from spider2d.errors import DatasetError
 from spider2d.evaluation.bootstrap import LEVEL, N_RESAMPLES, bootstrap_means
 from spider2d.evaluation.case_score import CaseScore
-from spider2d.evaluation.instance_score import EXTRA, INSTANCE_METRICS, STRUCTURES
+from spider2d.evaluation.instance_score import EXTRA, INSTANCE_METRICS
 from spider2d.evaluation.spider_score import OFFICIAL_NAMES, SENTINEL
+from spider2d.labels import STRUCTURES
 
 UNKNOWN_SEQUENCE = "unknown"
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from spider2d.inference.files import Outcome
-from spider2d.labels import CLASS_NAMES
+from spider2d.labels import STRUCTURES
 
 
 def format_report(report: dict[str, Any]) -> str:
@@ -25,9 +25,8 @@ def format_report(report: dict[str, Any]) -> str:
 def format_table(outcomes: Sequence[Outcome]) -> str:
     """Return one line per volume: structures found by class, seconds, number of warnings or what failed."""
     width = max(len(outcome.job.name) for outcome in outcomes)
-    classes = CLASS_NAMES[1:]
     lines = [
-        f"{'volume':<{width}} " + " ".join(f"{name:>8}" for name in classes) + f" {'seconds':>8}  remarks"
+        f"{'volume':<{width}} " + " ".join(f"{name:>8}" for name in STRUCTURES) + f" {'seconds':>8}  remarks"
     ]
     lines += [f"{outcome.job.name:<{width}} {_row(outcome)}" for outcome in outcomes]
     return "\n".join(lines)
@@ -40,7 +39,7 @@ def _row(outcome: Outcome) -> str:
     if outcome.report is None:
         return "there already, skipped"
     counts = Counter(instance["class"] for instance in outcome.report["instances"])
-    found = " ".join(f"{counts[name]:>8}" for name in CLASS_NAMES[1:])
+    found = " ".join(f"{counts[name]:>8}" for name in STRUCTURES)
     codes = Counter(warning["code"] for warning in outcome.report["warnings"])
     remarks = ", ".join(code if n == 1 else f"{code} x{n}" for code, n in codes.items())
     return f"{found} {sum(outcome.report['seconds'].values()):>8.2f}  {remarks}".rstrip()

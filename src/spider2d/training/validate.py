@@ -14,10 +14,8 @@ from torch import nn
 from spider2d.data.slices import SliceSeries
 from spider2d.errors import DatasetError
 from spider2d.inference.slicewise import predict_slices
-from spider2d.labels import CLASS_NAMES, IGNORE_CLASS
+from spider2d.labels import IGNORE_CLASS, STRUCTURES
 from spider2d.models.spec import ModelSpec
-
-STRUCTURES = CLASS_NAMES[1:]
 
 
 @dataclass(frozen=True)
