@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from spider2d import cli
+from spider2d.atomic_write import write_text
 from spider2d.data.volume import read_mask, to_canonical, volume_name
 from spider2d.errors import DatasetError
 from spider2d.labels import DISC, VERTEBRA, class_of_label, classes_of_labels
@@ -160,7 +161,7 @@ def main(args: argparse.Namespace) -> None:
                 results[name][case] = score_bodies(reference, prediction)
     print_summary(results)
     path = args.output / "real_data.json"
-    path.write_text(json.dumps(results, indent=1))
+    write_text(path, json.dumps(results, indent=1))
     print(f"\nwrote {path}; overlay pictures lie beside the masks in {args.output}")
 
 

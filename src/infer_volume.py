@@ -46,16 +46,13 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--precision", choices=("auto", "fp32", "bf16"), default="auto", help="auto: bf16 where it is fast"
     )
-    parser.add_argument("--threads", type=_positive, help="CPU threads of the network (default: all cores)")
-    parser.add_argument("--batch-pixels", type=_positive, help="pixels per forward pass (default: by memory)")
+    parser.add_argument(
+        "--threads", type=cli.whole_number(1), help="CPU threads of the network (default: all cores)"
+    )
+    parser.add_argument(
+        "--batch-pixels", type=cli.whole_number(1), help="pixels per forward pass (default: by memory)"
+    )
     return parser.parse_args(argv)
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text}: a number of at least 1 is needed")
-    return number
 
 
 def find_images(args: argparse.Namespace) -> list[Path]:
