@@ -20,8 +20,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
     parser = cli.make_parser(__doc__)
     parser.add_argument("--output", type=Path, default=Path("demo"), help="folder for everything it writes")
-    parser.add_argument("--patients", type=int, default=20, help="phantom patients, a fifth for validation")
-    parser.add_argument("--max-minutes", type=float, default=7.0, help="limit of the training time")
+    parser.add_argument(
+        "--patients", type=cli.whole_number(5), default=20, help="phantom patients, a fifth for validation"
+    )
+    minutes = cli.number_between(0.1, 600)
+    parser.add_argument("--max-minutes", type=minutes, default=7.0, help="limit of the training time")
     return parser.parse_args(argv)
 
 

@@ -77,6 +77,15 @@ def test_interrupted_and_killed_run_ends_as_an_uninterrupted_one(folder):
     stopped_at = load_checkpoint(run / "last.pt").training["step"]
     assert 3 <= stopped_at < 60
 
+    process = start(folder, "--resume", "--set", "training.workers=1")
+    wait_for_step(run, stopped_at + 3)
+    os.killpg(process.pid, signal.SIGTERM)  # as schedulers do at the end of the time: to the workers too
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == cli.EXIT_INTERRUPTED
+    assert "Traceback" not in errors
+    assert load_checkpoint(run / "last.pt").training["step"] >= stopped_at + 3
+    stopped_at = load_checkpoint(run / "last.pt").training["step"]
+
     process = start(folder, "--resume")
     wait_for_step(run, stopped_at + 8)
     process.kill()

@@ -141,9 +141,11 @@ def centre_offsets(
 
 
 def start_loader_worker(_worker: int) -> None:
-    """Keep a DataLoader worker to one core, and deaf to Ctrl-C, which the training answers itself.
+    """Keep a DataLoader worker to one core, and deaf to signals that the training answers itself.
 
-    To be given as ``worker_init_fn``. On Windows a new process does not inherit that a signal is ignored.
+    Ctrl-C and many schedulers signal every process of a job. To be given as ``worker_init_fn``: torch installs
+    its own SIGTERM handler before it, and on Windows a new process does not inherit what is ignored.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     cv2.setNumThreads(1)
