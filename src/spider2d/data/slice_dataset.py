@@ -143,7 +143,7 @@ def centre_offsets(
 def start_loader_worker(_worker: int) -> None:
     """Keep a DataLoader worker to one core, and deaf to signals that the training answers itself.
 
-    Ctrl-C and many schedulers signal every process of a job. To be given as ``worker_init_fn``: torch installs
+    Ctrl-C and many schedulers signal every process of a job. To be given as ``worker_init_fn``: torch sets
     its own SIGTERM handler before it, and on Windows a new process does not inherit what is ignored.
     """
     for number in (signal.SIGINT, signal.SIGTERM):
