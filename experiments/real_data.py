@@ -161,8 +161,15 @@ def main(args: argparse.Namespace) -> None:
                 results[name][case] = score_bodies(reference, prediction)
     print_summary(results)
     path = args.output / "real_data.json"
-    write_text(path, json.dumps(results, indent=1))
+    write_text(path, json.dumps(without_nan(results), indent=1))
     print(f"\nwrote {path}; overlay pictures lie beside the masks in {args.output}")
+
+
+def without_nan(value: object) -> object:
+    """Return nested dicts with NaN (no reference to score against) as None, which JSON can hold."""
+    if isinstance(value, dict):
+        return {key: without_nan(entry) for key, entry in value.items()}
+    return None if isinstance(value, float) and np.isnan(value) else value
 
 
 def print_summary(results: dict[str, dict[str, dict]]) -> None:

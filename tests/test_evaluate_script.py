@@ -1,7 +1,6 @@
 """src/evaluate_volumes.py on files, as a user runs it."""
 
 import csv
-import importlib.util
 import json
 import subprocess
 import sys
@@ -10,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from load_script import load_script
 
 from spider2d import cli
 from spider2d.data.volume import Geometry, Volume, read_mask, write_volume
@@ -22,14 +22,7 @@ SPACING, ORIGIN = (4.4, 0.6, 0.7), (1.0, 2.0, 3.0)
 DIRECTION = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 
 
-def load_script():
-    spec = importlib.util.spec_from_file_location("evaluate_volumes_script", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-EVALUATE = load_script()
+EVALUATE = load_script(SCRIPT)
 
 
 def run(*arguments):

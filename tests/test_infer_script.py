@@ -1,4 +1,3 @@
-import importlib.util
 import json
 import os
 import signal
@@ -10,6 +9,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 import torch
+from load_script import load_script
 from painted_spine import LPS, PIR, paint_classes, paint_volume, spec
 
 from spider2d import cli
@@ -20,14 +20,7 @@ from spider2d.models.unet2d import build_network
 SCRIPT = cli.PROJECT_ROOT / "src" / "infer_volume.py"
 
 
-def load_script():
-    module_spec = importlib.util.spec_from_file_location("infer_volume_script", SCRIPT)
-    module = importlib.util.module_from_spec(module_spec)
-    module_spec.loader.exec_module(module)
-    return module
-
-
-infer = load_script()
+infer = load_script(SCRIPT)
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,3 @@
-import importlib.util
 import json
 import os
 import signal
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from load_script import load_script
 from tiny_slices import settings, write_slices
 
 from spider2d import cli
@@ -20,16 +20,9 @@ from spider2d.training.train_config import TrainConfig
 SCRIPT = cli.PROJECT_ROOT / "src" / "train.py"
 
 
-def load_script():
-    specification = importlib.util.spec_from_file_location("train_script", SCRIPT)
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
-
-
 def run_here(*words):
     """Run the script's main in this process; return its exit code."""
-    script = load_script()
+    script = load_script(SCRIPT)
     return cli.run(script.main, script.parse_args([str(word) for word in words]))
 
 
@@ -150,7 +143,7 @@ def test_wrong_input_is_one_clear_message(folder, capsys, tmp_path, words, messa
 
 
 def test_the_default_configuration_is_valid():
-    config = load_config(TrainConfig, load_script().DEFAULT_CONFIG)
+    config = load_config(TrainConfig, load_script(SCRIPT).DEFAULT_CONFIG)
     assert config.data.slices == Path("data/slices")
     assert config.model.encoder_weights is None
 

@@ -102,3 +102,5 @@ def _score_or_report(pair: CasePair) -> CaseScore | NotScored:
         return score_pair(read_mask(pair.reference), read_mask(pair.prediction), pair.name)
     except (Spider2dError, OSError) as error:
         return NotScored(pair.name, FAILED, describe(error))
+    except MemoryError:
+        return NotScored(pair.name, FAILED, "not enough memory for this case; try again with --workers 1")
