@@ -57,7 +57,7 @@ def main(args: argparse.Namespace) -> None:
 def run_in_own_process(section: str, folder: str) -> dict[str, float | str]:
     """Run one section of this script in a child process and return the figures it prints."""
     command = [sys.executable, __file__, *sys.argv[1:], "--run-section", section, folder]
-    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, encoding="utf-8").stdout
     return json.loads(output.splitlines()[-1])
 
 

@@ -229,7 +229,7 @@ def test_several_processes_give_the_same_files(folders):
     references, predictions, output = folders
     command = [sys.executable, SCRIPT, "--references", references, "--predictions", predictions]
     done = subprocess.run(
-        [*map(str, command), "--output", str(output), "--workers", "2"], capture_output=True, text=True
+        [*map(str, command), "--output", str(output), "--workers", "2"], capture_output=True, encoding="utf-8"
     )
     assert done.returncode == 0, done.stderr
     assert {path.name: path.read_bytes() for path in output.iterdir()} == one_process

@@ -34,14 +34,6 @@ def slices(tmp_path_factory):
     return write_slices(tmp_path_factory.mktemp("fit"))
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module")
 def straight(slices, tmp_path_factory):
     folder = tmp_path_factory.mktemp("straight") / "run"

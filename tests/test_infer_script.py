@@ -70,7 +70,7 @@ def test_bad_files_among_good_ones_are_reported_and_skipped(images, checkpoint, 
     result = subprocess.run(
         command(images, "--checkpoint", checkpoint, "--output", output, "--preview", "--threads", 1),
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=False,
     )
     assert result.returncode == 1
@@ -257,5 +257,5 @@ def test_help_does_not_wait_for_torch():
         "except SystemExit: pass\n"
         "assert 'torch' not in sys.modules and 'SimpleITK' not in sys.modules"
     )
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True)
     assert "--checkpoint" in result.stdout

@@ -12,7 +12,6 @@ def run(*words):
     return subprocess.run(
         [sys.executable, str(SCRIPT), *map(str, words)],
         capture_output=True,
-        text=True,
         encoding="utf-8",
         check=False,
     )

@@ -29,7 +29,7 @@ def dataset(tmp_path):
 
 def run_script(*arguments, cwd=None):
     command = [sys.executable, str(SCRIPT), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False)
+    return subprocess.run(command, capture_output=True, encoding="utf-8", cwd=cwd, check=False)
 
 
 def files_of(folder):
