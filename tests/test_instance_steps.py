@@ -317,3 +317,14 @@ def test_number_levels_takes_little_bone_below_the_spine_for_something_else():
     numbering = number_levels(volume, volume, [True] * 4)
     assert numbering.vertebra_of_level.tolist() == [0, 0, 1, 2, 3]
     assert numbering.disc_label(0) == 0 and numbering.disc_label(1) == 201
+
+
+def test_disc_above_the_topmost_vertebra_is_not_labelled():
+    volume = np.array([20.0, 40, 42, 0])  # the field of view ends above a disc
+    numbering = number_levels(volume, volume, [True] * 3)
+    assert [numbering.disc_label(k) for k in range(3)] == [201, 202, 0]
+
+
+def test_discs_alone_are_labelled():
+    numbering = number_levels(np.zeros(4), np.zeros(4), [True] * 3)
+    assert [numbering.disc_label(k) for k in range(3)] == [201, 202, 203]

@@ -29,9 +29,13 @@ class Numbering:
     vertebra_of_level: np.ndarray
 
     def disc_label(self, boundary: int) -> int:
-        """Return the label of the disc at a boundary (0 = lowest), 0 for discs below the lowest vertebra."""
+        """Return the label of the disc at a boundary (0 = lowest), 0 for discs that SPIDER does not label.
+
+        These are discs below the lowest vertebra and, where vertebrae were found, above the topmost one.
+        """
         vertebra = boundary + 2 - self.lowest  # the boundary lies below level boundary + 1
-        return DISC_OFFSET + vertebra if 1 <= vertebra <= MAX_VERTEBRA_LABEL else 0
+        topmost = int(self.vertebra_of_level.max()) or MAX_VERTEBRA_LABEL
+        return DISC_OFFSET + vertebra if 1 <= vertebra <= topmost else 0
 
 
 def number_levels(body_volume: np.ndarray, body_reach: np.ndarray, is_disc: list[bool]) -> Numbering:
