@@ -25,6 +25,14 @@ DISCS = "discs_t2"
 ROWS_2D = "inferior-first"
 MID_REGION_MIN_BODIES, MID_REGION_MIN_AREA_MM2 = 4, 400.0
 """A slice is mid-region when its reference shows at least 4 vertebrae of at least 400 mm2."""
+DEVELOPMENT = {
+    SLICES: ("106", "109"),
+    "vertebral_bodies_t2": ("02", "04", "05", "06"),
+    "vertebral_bodies_mixed": ("02", "03"),
+    DISCS: ("11",),
+}
+"""Patients (the name before its first underscore) that may be looked at while the model is made. The others are for
+reporting only."""
 SACRAL_BODY = 26
 BODY_FOUND_RECALL = 0.5
 DISC_FOUND_DICE = 0.1
@@ -37,16 +45,28 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = cli.make_parser(__doc__)
     parser.add_argument("realdata", type=Path, help="folder with spider_slices/, vertebral_bodies_t2/, ...")
     parser.add_argument("--checkpoint", type=Path, help="default: that of src/infer_volume.py")
+    parser.add_argument("--half", choices=("development", "report", "all"), default="all", help="which patients")
     parser.add_argument("--output", type=Path, default=Path("predictions/real"))
     return parser.parse_args(argv)
 
 
-def infer(folder: Path, output: Path, checkpoint: Path | None) -> None:
-    """Run the documented inference script on the images of one folder."""
+def cases_of(folder: Path, half: str) -> list[Path]:
+    """Return the images of one folder that belong to a half of the patients, or to "all"."""
     images = folder / "images"
     if not images.is_dir():
         raise DatasetError(f"{images}: no such folder; name the folder that holds {SLICES}/images")
-    command = [sys.executable, str(cli.PROJECT_ROOT / "src" / "infer_volume.py"), str(images)]
+    known = DEVELOPMENT[folder.name]
+    return [
+        path
+        for path in sorted(images.iterdir())
+        if half == "all" or (path.name.split("_")[0] in known) == (half == "development")
+    ]
+
+
+def infer(folder: Path, output: Path, checkpoint: Path | None, half: str) -> None:
+    """Run the documented inference script on the images of one folder."""
+    images = [str(path) for path in cases_of(folder, half)]
+    command = [sys.executable, str(cli.PROJECT_ROOT / "src" / "infer_volume.py"), *images]
     command += ["--output", str(output), "--preview"]
     command += ["--rows-2d", ROWS_2D] if folder.name == SLICES else []
     command += ["--checkpoint", str(checkpoint)] if checkpoint else []
@@ -54,11 +74,12 @@ def infer(folder: Path, output: Path, checkpoint: Path | None) -> None:
         raise DatasetError(f"inference failed on {images}; its message stands above")
 
 
-def pairs(folder: Path, predictions: Path) -> list[tuple[str, np.ndarray, np.ndarray, tuple]]:
+def pairs(folder: Path, predictions: Path, half: str) -> list[tuple[str, np.ndarray, np.ndarray, tuple]]:
     """Return (name, reference_sra, prediction_sra, spacing_sra_mm) of every case of one folder."""
     rows = ROWS_2D if folder.name == SLICES else None
     cases = []
-    for path in sorted((folder / "masks").iterdir()):
+    for image in cases_of(folder, half):
+        path = folder / "masks" / image.name
         reference, spacing_sra_mm = to_canonical(read_mask(path, rows_2d=rows))
         found = predictions / f"{volume_name(path)}.mha"
         prediction, _ = to_canonical(read_mask(found, rows_2d=rows))
@@ -150,9 +171,9 @@ def main(args: argparse.Namespace) -> None:
     results: dict[str, dict[str, dict]] = {}
     for name in (SLICES, *BODIES, DISCS):
         predictions = args.output / name
-        infer(args.realdata / name, predictions, args.checkpoint)
+        infer(args.realdata / name, predictions, args.checkpoint, args.half)
         results[name] = {}
-        for case, reference, prediction, spacing_sra_mm in pairs(args.realdata / name, predictions):
+        for case, reference, prediction, spacing_sra_mm in pairs(args.realdata / name, predictions, args.half):
             if name == SLICES:
                 results[name][case] = score_slice(reference, prediction, spacing_sra_mm)
             elif name == DISCS:

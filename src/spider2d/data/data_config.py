@@ -15,6 +15,20 @@ Positive = Annotated[float, Field(gt=0)]
 PatchSide = Annotated[int, Field(ge=32, le=2048, multiple_of=32)]
 
 
+class SyntheticConfig(ConfigModel):
+    """Training on phantoms made on the fly; see `synthetic_dataset.SyntheticSamples`.
+
+    Attributes:
+        samples_per_series: Samples drawn per phantom series.
+        pool: Series a sample is drawn from; more give more variety within a batch and take memory.
+        streams: Independent pools; as many as there are loader workers, so that none does another's work.
+    """
+
+    samples_per_series: Annotated[int, Field(ge=1)] = 24
+    pool: Annotated[int, Field(ge=1, le=200)] = 12
+    streams: Annotated[int, Field(ge=1, le=64)] = 1
+
+
 class DataConfig(ConfigModel):
     """Which samples the network sees.
 
@@ -26,6 +40,8 @@ class DataConfig(ConfigModel):
             segmented; ``(0,)`` is plain 2D, ``(-4, 0, 4)`` is 2.5D.
         empty_fraction: Share of the samples whose slice shows no labelled structure.
         foreground_crop: Share of the patches centred near a labelled pixel; the others lie anywhere.
+        synthetic: Train on phantoms made on the fly instead of the training series of ``slices``, which is then
+            needed for validation only; null = no.
     """
 
     slices: Path = Path("data/slices")
@@ -33,6 +49,7 @@ class DataConfig(ConfigModel):
     channel_offsets_mm: Annotated[tuple[float, ...], Field(min_length=1, max_length=5)] = (0.0,)
     empty_fraction: Probability = 0.1
     foreground_crop: Probability = 0.85
+    synthetic: SyntheticConfig | None = None
 
 
 class AugmentConfig(ConfigModel):

@@ -5,6 +5,7 @@ Resuming a run and sharing it among GPUs are exact because they only choose whic
 
 import signal
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -12,12 +13,34 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from spider2d.data.augment import Patch, build_augmentation
+from spider2d.data.augment import Augmentation, Patch, build_augmentation
 from spider2d.data.data_config import OFFSET_UNIT_MM, AugmentConfig, DataConfig
 from spider2d.data.plane import neighbour_indices
 from spider2d.data.slices import SeriesMeta, open_arrays, read_meta
 from spider2d.errors import DatasetError
 from spider2d.labels import VERTEBRA
+
+
+@dataclass(frozen=True)
+class LabelledStack:
+    """The slices of one series, on disk or in memory.
+
+    Attributes:
+        image: (S, H, W), normalised to 0-2.
+        classes, instances: uint8 (S, H, W).
+        spacing_sra_mm: Spacing of slices, rows and columns.
+        centres: Vertebra label -> centroid (slice, row, column) of the whole vertebra, in voxels.
+        slice_classes: Per slice, the names of the classes it shows.
+        labelled: Whether each class is labelled, background first.
+    """
+
+    image: np.ndarray
+    classes: np.ndarray
+    instances: np.ndarray
+    spacing_sra_mm: tuple[float, float, float]
+    centres: dict[int, tuple[float, float, float]]
+    slice_classes: tuple[tuple[str, ...], ...]
+    labelled: tuple[bool, ...]
 
 
 class SliceSamples(Dataset):
@@ -60,55 +83,63 @@ class SliceSamples(Dataset):
         self._augmentation = build_augmentation(augment, config.patch_hw, config.foreground_crop)
 
     def __getitem__(self, sample_number: int) -> dict[str, torch.Tensor]:
-        """Return one sample.
-
-        Returns:
-            ``image`` float32 (C, H, W), 0-2. ``classes`` int64 (H, W), 0-3 or ``IGNORE_CLASS``. ``offsets``
-            float32 (2, H, W): row and column distance from each vertebra pixel to the centroid of its whole
-            vertebra, in units of ``OFFSET_UNIT_MM``, 0 elsewhere. ``offset_mask`` bool (H, W): where offsets
-            hold. ``labelled`` bool (4,): the classes this source labels.
-        """
+        """Return one sample; see `make_sample`."""
         rng = np.random.default_rng([self._seed, sample_number])
         meta = self._metas[rng.integers(len(self._metas))]
-        index = draw_slice(rng, meta, self._config.empty_fraction)
-        patch = self._augmentation(
-            *self._read(meta, index, self._mirrored(rng)), seed=int(rng.integers(2**32))
-        )
-        offsets, offset_mask = centre_offsets(patch, list(meta.centres), meta.spacing_sra_mm[1:])
-        return {
-            "image": torch.from_numpy(np.ascontiguousarray(patch.image_hwc.transpose(2, 0, 1))),
-            "classes": torch.from_numpy(patch.classes.astype(np.int64)),
-            "offsets": torch.from_numpy(offsets),
-            "offset_mask": torch.from_numpy(offset_mask),
-            "labelled": torch.tensor(meta.labelled),
-        }
-
-    def _mirrored(self, rng: np.random.Generator) -> bool:
-        """Decide whether left and right are swapped (which one slice alone does not show)."""
-        several = len(self._config.channel_offsets_mm) > 1
-        return several and self._augment is not None and rng.random() < self._augment.reverse_channels
-
-    def _read(
-        self, meta: SeriesMeta, index: int, mirrored: bool
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Return image (H, W, C), class and instance map (H, W), and vertebra centres (N, 2) of a slice."""
         # Opened for each sample: 447 series of three files would exceed the usual limit of open files.
-        image, classes, instances = open_arrays(self._slices_dir, meta.name)
-        sign = -1 if mirrored else 1
-        offsets_mm = [sign * mm for mm in self._config.channel_offsets_mm]
-        channels = neighbour_indices(len(image), meta.spacing_sra_mm[0], index, offsets_mm)
-        stacked = np.stack([image[i] for i in channels], axis=-1).astype(np.float32)
-        centres_rc = np.array([centre[1:] for centre in meta.centres.values()]).reshape(-1, 2)
-        return stacked, np.array(classes[index]), np.array(instances[index]), centres_rc
+        arrays = open_arrays(self._slices_dir, meta.name)
+        stack = LabelledStack(*arrays, meta.spacing_sra_mm, meta.centres, meta.slice_classes, meta.labelled)
+        return make_sample(stack, rng, self._config, self._augment, self._augmentation)
 
 
-def draw_slice(rng: np.random.Generator, meta: SeriesMeta, empty_fraction: float) -> int:
+def make_sample(
+    stack: LabelledStack,
+    rng: np.random.Generator,
+    config: DataConfig,
+    augment: AugmentConfig | None,
+    augmentation: Augmentation,
+) -> dict[str, torch.Tensor]:
+    """Draw a slice of a series and return an augmented patch of it.
+
+    Returns:
+        ``image`` float32 (C, H, W), 0-2. ``classes`` int64 (H, W), 0-3 or ``IGNORE_CLASS``. ``offsets``
+        float32 (2, H, W): row and column distance from each vertebra pixel to the centroid of its whole
+        vertebra, in units of ``OFFSET_UNIT_MM``, 0 elsewhere. ``offset_mask`` bool (H, W): where offsets
+        hold. ``labelled`` bool (4,): the classes this source labels.
+    """
+    index = draw_slice(rng, stack.slice_classes, config.empty_fraction)
+    # Left and right may be swapped, which one slice alone does not show.
+    several = len(config.channel_offsets_mm) > 1
+    mirrored = several and augment is not None and rng.random() < augment.reverse_channels
+    image_hwc = read_channels(stack, index, [-mm if mirrored else mm for mm in config.channel_offsets_mm])
+    centres_rc = np.array([centre[1:] for centre in stack.centres.values()]).reshape(-1, 2)
+    maps = np.array(stack.classes[index]), np.array(stack.instances[index])
+    patch = augmentation(image_hwc, *maps, centres_rc, seed=int(rng.integers(2**32)))
+    offsets, offset_mask = centre_offsets(patch, list(stack.centres), stack.spacing_sra_mm[1:])
+    return {
+        "image": torch.from_numpy(np.ascontiguousarray(patch.image_hwc.transpose(2, 0, 1))),
+        "classes": torch.from_numpy(patch.classes.astype(np.int64)),
+        "offsets": torch.from_numpy(offsets),
+        "offset_mask": torch.from_numpy(offset_mask),
+        "labelled": torch.tensor(stack.labelled),
+    }
+
+
+def read_channels(stack: LabelledStack, index: int, offsets_mm: Sequence[float]) -> np.ndarray:
+    """Return a slice and its neighbours at the given distances as the channels of an image (H, W, C)."""
+    channels = neighbour_indices(len(stack.image), stack.spacing_sra_mm[0], index, offsets_mm)
+    return np.stack([stack.image[i] for i in channels], axis=-1).astype(np.float32)
+
+
+def draw_slice(
+    rng: np.random.Generator, slice_classes: Sequence[Sequence[str]], empty_fraction: float
+) -> int:
     """Return a slice that shows a labelled structure, or (probability ``empty_fraction``) one without.
 
     Where a series has no empty slices, a labelled one is taken.
     """
-    shown = meta.foreground_slices
-    empty = sorted(set(range(len(meta.slice_classes))) - set(shown))
+    shown = [index for index, names in enumerate(slice_classes) if names]
+    empty = [index for index, names in enumerate(slice_classes) if not names]
     pool = empty if empty and rng.random() < empty_fraction else shown
     return int(pool[rng.integers(len(pool))])
 

@@ -11,7 +11,6 @@ from tqdm import tqdm
 
 from spider2d.checkpoint import save_checkpoint
 from spider2d.config import config_text
-from spider2d.data.slice_dataset import SliceSamples
 from spider2d.data.slices import open_series
 from spider2d.models.spec import ModelSpec
 from spider2d.training import distributed
@@ -20,7 +19,7 @@ from spider2d.training.distributed import Process
 from spider2d.training.interrupt import StopRequest
 from spider2d.training.loader import build_loader, check_batch, start_loading
 from spider2d.training.overlays import series_picture
-from spider2d.training.run_data import RunData, select_series
+from spider2d.training.run_data import RunData, select_series, training_samples
 from spider2d.training.run_folder import BEST_NAME, LAST_NAME, check_folder, claim_folder
 from spider2d.training.schedule import learning_rate
 from spider2d.training.state import (
@@ -134,11 +133,7 @@ def build_spec(config: TrainConfig, data: RunData) -> ModelSpec:
 
 def batches(run: Run, first_step: int) -> Iterator[dict[str, torch.Tensor]]:
     """Yield the training batches from a step on, on the device of the network."""
-    config = run.config
-    samples = SliceSamples(
-        config.data.slices, run.data.training, config.data, config.augment, seed=config.seed
-    )
-    loop = config.training
+    samples, loop = training_samples(run.config, run.data), run.config.training
     loader = build_loader(samples, first_step, loop.steps, loop.batch_size, loop.workers, run.process)
     for batch in start_loading(loader):
         yield to_device(batch, run.process.device)

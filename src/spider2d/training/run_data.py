@@ -5,8 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
+from spider2d.data.slice_dataset import SliceSamples
 from spider2d.data.slices import EXTRACT_COMMAND, ManifestRow, open_series, read_manifest
+from spider2d.data.synthetic_dataset import SyntheticSamples
 from spider2d.errors import DatasetError
+from spider2d.training.train_config import TrainConfig
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,14 @@ def select_series(slices_dir: Path, max_validation_series: int | None) -> RunDat
             f"run {EXTRACT_COMMAND} into an empty folder"
         )
     return RunData(_names(training), _names(validation), pixel_sizes.pop(), _median_size(validation))
+
+
+def training_samples(config: TrainConfig, data: RunData) -> SliceSamples | SyntheticSamples:
+    """Return the samples a run trains on: of the extracted series, or of phantoms made on the fly."""
+    if config.data.synthetic:
+        batch_size = config.training.batch_size
+        return SyntheticSamples(config.data, config.augment, data.pixel_size_mm, batch_size, config.seed)
+    return SliceSamples(config.data.slices, data.training, config.data, config.augment, seed=config.seed)
 
 
 def _thin_out(rows: list[ManifestRow], count: int | None) -> list[ManifestRow]:

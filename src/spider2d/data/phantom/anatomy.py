@@ -37,9 +37,13 @@ class Vertebra:
 
 @dataclass(frozen=True)
 class Anatomy:
-    """The whole patient; vertebrae and discs from the bottom up, ``discs[k]`` below ``vertebrae[k]``."""
+    """The whole patient; vertebrae and discs from the bottom up, ``discs[k]`` below ``vertebrae[k]``.
+
+    ``wildness`` is what ``sample_anatomy`` was given.
+    """
 
     seed: int
+    wildness: float
     sex: str
     vertebrae: tuple[Vertebra, ...]
     discs: tuple[Disc, ...]
@@ -49,12 +53,14 @@ class Anatomy:
     disease: Disease
 
 
-def sample_anatomy(seed: int, variant: str | None = None) -> Anatomy:
+def sample_anatomy(seed: int, variant: str | None = None, wildness: float = 0.0) -> Anatomy:
     """Return the anatomy of patient ``seed``.
 
     Args:
         seed: Any non-negative integer; the same seed gives the same patient.
         variant: One of ``VARIANTS``, or None for a random mixture of diseases.
+        wildness: 0 for ordinary patients; 1 varies posture and the shape of every part far beyond them, and
+            adds ribs, iliac bones and random shapes, for training that must not rely on any of these.
 
     Raises:
         ValueError: If the variant is unknown.
@@ -63,18 +69,23 @@ def sample_anatomy(seed: int, variant: str | None = None) -> Anatomy:
     sex = "F" if rng.random() < 0.6 else "M"
     scale = float(np.clip(rng.normal(0.95 if sex == "F" else 1.04, 0.045), 0.84, 1.16))
     disease = sample_disease(rng, variant, stacking.N_MODELLED)
-    frames, bodies, discs = stacking.stack_spine(rng, scale, disease)
+    frames, bodies, discs = stacking.stack_spine(rng, scale, disease, wildness)
     joints = arch.joint_positions(rng, frames, bodies)
     vertebrae = []
     for k in range(stacking.N_MODELLED):
         kind = {"thoracic": k >= disease.n_lumbar, "lowest": k == 0}
+        if wildness:
+            kind["transverse_size"] = rng.uniform(1, 1 + 0.7 * wildness) * (1.3 if k == 0 else 1)
         parts = arch.vertebra_arch(rng, frames[k + 1], bodies[k + 1], joints[k : k + 2], **kind)
+        parts = arch.vary_parts(rng, parts, wildness)
         parts += arch.osteophytes(disease.bridging, k, frames, bodies)
         spots = marrow.sample_spots(rng, frames[k + 1], bodies[k + 1], disease.modic[k : k + 2])
+        spots += marrow.random_spots(rng, frames[k + 1], bodies[k + 1], wildness)
         vertebrae.append(Vertebra(k + 1, frames[k + 1], bodies[k + 1], parts, spots))
     bone = sacrum.make_sacrum(rng, frames[0], bodies[0], joints[0], scale)
     return Anatomy(
         seed=seed,
+        wildness=wildness,
         sex=sex,
         vertebrae=tuple(vertebrae),
         discs=tuple(discs),

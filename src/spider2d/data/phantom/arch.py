@@ -4,6 +4,8 @@ Neighbouring joint processes are built towards one joint position from both side
 in every pose.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from spider2d.data.phantom.shapes import Body, Capsule, Frame
@@ -30,7 +32,13 @@ def _joint_pair(rng: np.random.Generator, disc: Frame, body: Body) -> Joints:
 
 
 def vertebra_arch(
-    rng: np.random.Generator, frame: Frame, body: Body, joints: list[Joints], thoracic: bool, lowest: bool
+    rng: np.random.Generator,
+    frame: Frame,
+    body: Body,
+    joints: list[Joints],
+    thoracic: bool,
+    lowest: bool,
+    transverse_size: float = 1.0,
 ) -> tuple[Capsule, ...]:
     """Return the arch of one vertebra.
 
@@ -41,6 +49,7 @@ def vertebra_arch(
         joints: Facet-joint positions below and above.
         thoracic: Whether transverse and spinous processes have their thoracic form.
         lowest: Whether it is the vertebra on the sacrum, whose spinous process is short.
+        transverse_size: Factor on the thickness of the transverse processes.
     """
     side_mm, height, depth = 0.57 * body.half_width, body.half_height, body.half_depth
     top, end = -0.38 * height, 0.62 * height
@@ -63,7 +72,7 @@ def vertebra_arch(
         parts.append(Capsule(frame.world(isthmus), inferior_tip, (5.4, 5.0, 4.6), frame.axes))
         parts.append(part(isthmus, (side * 1.5, 0.5 * height, lamina_mm), (3.4, 8.5, 3.0)))
         tip = (side * (side_mm + transverse_mm), top - rng.uniform(-2, 3), depth + 8.5 + transverse_back)
-        parts.append(part(pillar, tip, (3.4, 4.4, 2.8)))
+        parts.append(part(pillar, tip, tuple(transverse_size * r for r in (3.4, 4.4, 2.8))))
     return (*parts, *spinous_process(rng, frame, lamina_mm, end, thoracic, lowest))
 
 
@@ -79,6 +88,27 @@ def spinous_process(
     start = frame.world((0, level_mm - 1, base_mm + 2))
     stop = frame.world((lateral, level_mm - 1 + drop, base_mm + length))
     return (Capsule(start, stop, (3.2, size * rng.uniform(10, 13), 5.5), frame.axes, power=2.3),)
+
+
+def vary_parts(
+    rng: np.random.Generator, parts: tuple[Capsule, ...], wildness: float
+) -> tuple[Capsule, ...]:
+    """Return the parts of an arch thicker or thinner, longer or shorter and displaced at random.
+
+    ``wildness`` 1 changes radii by about a quarter, lengths by a tenth and positions by a millimetre or two;
+    with 0 the parts stay as they are and nothing is drawn.
+    """
+    if wildness == 0:
+        return parts
+    varied = []
+    plumpness = rng.lognormal(0.06, 0.12 * wildness)
+    for part in parts:
+        radii = np.array(part.radii) * plumpness * rng.lognormal(0, 0.2 * wildness, 3)
+        start = part.start + rng.normal(0, 0.8 * wildness, 3)
+        end = start + (part.end - part.start) * rng.lognormal(0, 0.12 * wildness)
+        end = end + rng.normal(0, 1.2 * wildness, 3)
+        varied.append(replace(part, start=start, end=end, radii=tuple(radii)))
+    return tuple(varied)
 
 
 def osteophytes(bridging: list[int], k: int, frames: list[Frame], bodies: list[Body]) -> tuple[Capsule, ...]:

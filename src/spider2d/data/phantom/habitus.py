@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spider2d.data.phantom.anatomy import Anatomy
+from spider2d.data.phantom.clutter import sample_clutter
 from spider2d.data.phantom.shapes import Capsule
 
 
@@ -20,6 +21,7 @@ class Habitus:
         bowel_share: How much of the abdomen is bowel rather than fat (-1 to 1).
         muscle_fat: Share of fatty streaks in the back muscles (0-1).
         organs: (tissue name, place) of vessels, nerves and bowel; later ones cover earlier ones.
+        clutter: The same of what lies among the muscles too: ribs, iliac bones, random shapes.
     """
 
     back_fat_mm: float
@@ -29,6 +31,7 @@ class Habitus:
     bowel_share: float
     muscle_fat: float
     organs: tuple[tuple[str, Capsule], ...]
+    clutter: tuple[tuple[str, Capsule], ...]
 
 
 def sample_habitus(anatomy: Anatomy) -> Habitus:
@@ -45,6 +48,7 @@ def sample_habitus(anatomy: Anatomy) -> Habitus:
         bowel_share=rng.uniform(-0.6, 0.5),
         muscle_fat=float(rng.beta(1.3, 4.0)),
         organs=tuple(organs),
+        clutter=tuple(sample_clutter(rng, anatomy)),
     )
 
 

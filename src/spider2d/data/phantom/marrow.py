@@ -40,3 +40,16 @@ def sample_spots(rng: np.random.Generator, frame: Frame, body: Body, modic: list
     reach = rng.uniform(0.2, 0.7) * depth
     spots.append(("vein", spot((0, 0, depth), (0, 0, depth - reach), (3.0, rng.uniform(0.8, 1.8), 1.5))))
     return tuple(spots)
+
+
+def random_spots(rng: np.random.Generator, frame: Frame, body: Body, wildness: float) -> Spots:
+    """Return spots of any tissue anywhere in a body and its arch; none, and nothing drawn, with wildness 0."""
+    if wildness == 0:
+        return ()
+    spots, size = [], np.array([body.half_width, body.half_height, body.half_depth])
+    for _ in range(rng.poisson(2.5 * wildness)):
+        place = rng.uniform(-1, 1, 3) * size + (0, 0, rng.choice([0.0, 0.0, 26.0]))
+        radii = tuple(rng.uniform(1.5, 9, 3))
+        tissue = str(rng.choice(["fatty_marrow", "oedema", "sclerosis", "vein", "deep_fat"]))
+        spots.append((tissue, Capsule(frame.world(place), frame.world(place + 0.1), radii, frame.axes)))
+    return tuple(spots)

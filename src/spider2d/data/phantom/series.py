@@ -59,6 +59,7 @@ def make_series(
     spacing_sra_mm: tuple[float, float, float] | None = None,
     variant: str | None = None,
     scan: Scan | None = None,
+    wildness: float = 0.0,
 ) -> PhantomSeries:
     """Return one series of one patient.
 
@@ -70,6 +71,7 @@ def make_series(
         variant: A name in ``VARIANTS``, or None for a random mixture of diseases.
         scan: Other settings of the scanner, for example with ``tissues.random_brightness_table``; None for
             ordinary ones drawn from the seed.
+        wildness: See ``anatomy.sample_anatomy``.
 
     Raises:
         ValueError: If the sequence or the variant is unknown.
@@ -81,7 +83,7 @@ def make_series(
     rng = np.random.default_rng([patient_seed, 10 + SEQUENCES.index(sequence)])
     usual_scan = sample_scan(rng, brightness_table(sequence, rng), sequence)
     scan = scan or usual_scan
-    anatomy = sample_anatomy(patient_seed, variant)
+    anatomy = sample_anatomy(patient_seed, variant, wildness)
     grid = field_of_view.place_grid(anatomy, shape, spacing, rng)
     n_sub = N_SUB_SLICES if spacing[0] > THICK_SLICE_MM else 1
     noises = sample_noises(patient_seed, grid)

@@ -62,27 +62,31 @@ class Posture:
 
 
 def stack_spine(
-    rng: np.random.Generator, scale: float, disease: Disease
+    rng: np.random.Generator, scale: float, disease: Disease, wildness: float = 0.0
 ) -> tuple[list[Frame], list[Body], list[Disc]]:
-    """Return poses and shapes of the bodies (index 0 is S1) and the discs between them (index 0 on S1)."""
+    """Return poses and shapes of the bodies (index 0 is S1) and the discs between them (index 0 on S1).
+
+    ``wildness`` widens the spread of tilt, scoliosis, turn, sizes and disc heights (0 = ordinary patients).
+    """
+    wide, spread = 1 + 3 * wildness, 1 + wildness
     slope = float(np.clip(rng.normal(40, 8), 22, 58))
     posture = Posture(
         sacral_slope=slope,
         lordosis=float(np.clip(slope / 40 * rng.normal(1.0, 0.18), 0.35, 1.6)),
-        tilt=rng.normal(0, 0.8),
-        scoliosis=rng.normal(0, 1.0) * (4 if rng.random() < 0.1 else 1),
+        tilt=rng.normal(0, 0.8) * wide,
+        scoliosis=rng.normal(0, 1.0) * (4 if rng.random() < 0.1 + 0.2 * wildness else 1),
         wave=rng.uniform(0.4, 0.9),
-        turn=rng.normal(0, 1.2),
+        turn=rng.normal(0, 1.2) * wide,
     )
     axes = rotation(posture.sacral_slope, posture.tilt, posture.turn)
     bodies = [Body(25 * scale, 16.5 * scale, 14 * scale, wedge=0.08, concavity=(1.2, 0.0), taper=0.14)]
     frames = [Frame(axes[:, 1] * bodies[0].half_height, axes)]
-    discs, stout = [], rng.normal(1, 0.05)
+    discs, stout = [], rng.normal(1, 0.05 * spread)
     for k in range(N_MODELLED):
         level = table_level(k, disease.n_lumbar)
         axes = posture.axes(rng, k, level)
         body = sample_body(rng, level, np.array([scale, stout]), disease.pits[k], disease.wedged[k])
-        height = at_level(DISC_HEIGHT_MM, level) * scale * rng.normal(1, 0.08) * disease.narrowing[k]
+        height = at_level(DISC_HEIGHT_MM, level) * scale * rng.normal(1, 0.08 * spread) * disease.narrowing[k]
         disc, frame = put_on_top(frames[-1], bodies[-1], axes, body, height, k, disease)
         discs.append(disc)
         frames.append(frame)

@@ -87,6 +87,8 @@ def paint_surroundings(anatomy: Anatomy, noises: Noises, grid: Grid) -> np.ndarr
         paint_capsule(part, grid, tissues, TISSUE[name])
     paint_psoas(tissues, noises, place, uneven)
     paint_back_muscles(tissues, noises, place, uneven, habitus.muscle_fat)
+    for name, part in habitus.clutter:
+        paint_capsule(part, grid, tissues, TISSUE[name])
     paint_cover(tissues, noises, place, habitus)
     return tissues
 

@@ -1,0 +1,70 @@
+"""What lies beside the lumbar spine and must not be taken for it: ribs, iliac bones, random shapes."""
+
+import numpy as np
+
+from spider2d.data.phantom.anatomy import Anatomy
+from spider2d.data.phantom.shapes import Capsule, rotation
+
+Things = list[tuple[str, Capsule]]
+CORTEX_MM = 1.0
+RANDOM_TISSUES = ("muscle", "deep_fat", "organ", "bowel", "vessel", "slow_vessel", "muscle_fat", "ligament")
+
+
+def sample_clutter(rng: np.random.Generator, anatomy: Anatomy) -> Things:
+    """Return (tissue name, place) of the clutter of a patient, later ones covering earlier ones.
+
+    There is none for ordinary patients (``wildness`` 0).
+    """
+    if anatomy.wildness == 0:
+        return []
+    return random_shapes(rng, anatomy) + ribs(rng, anatomy) + iliac_bones(rng, anatomy)
+
+
+def random_shapes(rng: np.random.Generator, anatomy: Anatomy) -> Things:
+    """Return ellipsoids and rods of any tissue, most of them beside the spine: no context can be relied on."""
+    things, midline = [], anatomy.midline
+    for _ in range(rng.poisson(30 * anatomy.wildness * rng.uniform(0, 1))):
+        down = rng.uniform(-330, 90)
+        right, rear = (float(midline.at(name, np.array([down]))[0]) for name in ("right_mm", "rear_mm"))
+        start = np.array([right + rng.normal(0, 35), down, rear + rng.uniform(-70, 60)])
+        length = rng.choice([0.1, 25.0])
+        axes = rotation(*rng.uniform(-60, 60, 3))
+        radii = tuple(rng.uniform(2, 13, 3))
+        end = start + axes[:, 1] * length
+        things.append((str(rng.choice(RANDOM_TISSUES)), Capsule(start, end, radii, axes)))
+    return things
+
+
+def ribs(rng: np.random.Generator, anatomy: Anatomy) -> Things:
+    """Return the ribs of the thoracic vertebrae: backwards and outwards from the body, then downwards."""
+    things = []
+    for vertebra in anatomy.vertebrae[anatomy.disease.n_lumbar :]:
+        body, frame = vertebra.body, vertebra.frame
+        for side in (-1, 1):
+            head = frame.world((side * (body.half_width + 3), -0.6 * body.half_height, 0.5 * body.half_depth))
+            angle = head + frame.axes @ (side * rng.uniform(22, 30), 7, body.half_depth + rng.uniform(14, 20))
+            end = angle + frame.axes @ (side * 40, rng.uniform(20, 35), -10)
+            radii = tuple(rng.uniform((3, 4.5, 3), (4.5, 7, 4.5)))
+            for start, stop in ((head, angle), (angle, end)):
+                things += bone(start, stop, radii, frame.axes)
+    return things
+
+
+def iliac_bones(rng: np.random.Generator, anatomy: Anatomy) -> Things:
+    """Return the wings of the pelvis, which lateral slices show behind and beside the sacrum."""
+    s1, body = anatomy.sacrum.segments[0]
+    things = []
+    for side in (-1, 1):
+        joint = s1.world((side * rng.uniform(40, 50), rng.uniform(10, 30), body.half_depth + 12))
+        crest = joint + (side * rng.uniform(18, 30), -rng.uniform(25, 50), -rng.uniform(0, 20))
+        front = crest + (side * 25, 20, -rng.uniform(40, 60))
+        radii = (rng.uniform(5, 8), rng.uniform(14, 24), rng.uniform(10, 16))
+        for start, stop in ((joint, crest), (crest, front)):
+            things += bone(start, stop, radii, np.eye(3))
+    return things
+
+
+def bone(start: np.ndarray, end: np.ndarray, radii: tuple[float, float, float], axes: np.ndarray) -> Things:
+    """Return a bone of marrow in a shell of cortex."""
+    inner = tuple(radius - CORTEX_MM for radius in radii)
+    return [("cortex", Capsule(start, end, radii, axes)), ("marrow", Capsule(start, end, inner, axes))]
