@@ -31,8 +31,8 @@ DEVELOPMENT = {
     "vertebral_bodies_mixed": ("02", "03"),
     DISCS: ("11",),
 }
-"""Patients (the name before its first underscore) that may be looked at while the model is made. The others are for
-reporting only."""
+"""Patients (the name before its first underscore) that may be looked at while the model is made; the others
+are for reporting only."""
 SACRAL_BODY = 26
 BODY_FOUND_RECALL = 0.5
 DISC_FOUND_DICE = 0.1
@@ -45,7 +45,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = cli.make_parser(__doc__)
     parser.add_argument("realdata", type=Path, help="folder with spider_slices/, vertebral_bodies_t2/, ...")
     parser.add_argument("--checkpoint", type=Path, help="default: that of src/infer_volume.py")
-    parser.add_argument("--half", choices=("development", "report", "all"), default="all", help="which patients")
+    parser.add_argument(
+        "--half", choices=("development", "report", "all"), default="all", help="which patients"
+    )
     parser.add_argument("--output", type=Path, default=Path("predictions/real"))
     return parser.parse_args(argv)
 
@@ -173,7 +175,9 @@ def main(args: argparse.Namespace) -> None:
         predictions = args.output / name
         infer(args.realdata / name, predictions, args.checkpoint, args.half)
         results[name] = {}
-        for case, reference, prediction, spacing_sra_mm in pairs(args.realdata / name, predictions, args.half):
+        for case, reference, prediction, spacing_sra_mm in pairs(
+            args.realdata / name, predictions, args.half
+        ):
             if name == SLICES:
                 results[name][case] = score_slice(reference, prediction, spacing_sra_mm)
             elif name == DISCS:

@@ -1,14 +1,23 @@
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
 import tiny_dataset
 import torch
 
-from spider2d.data.augment import Patch
+from spider2d.data import slice_dataset
+from spider2d.data.augment import Patch, build_augmentation
 from spider2d.data.data_config import OFFSET_UNIT_MM, AugmentConfig, DataConfig
 from spider2d.data.extract import extract_dataset
-from spider2d.data.slice_dataset import SliceSamples, centre_offsets, draw_slice
+from spider2d.data.slice_dataset import (
+    LabelledStack,
+    SliceSamples,
+    centre_offsets,
+    draw_slice,
+    make_sample,
+    read_channels,
+)
 from spider2d.data.slices import open_series, read_manifest
 from spider2d.errors import DatasetError
 from spider2d.labels import IGNORE_CLASS, VERTEBRA
@@ -63,25 +72,22 @@ def test_numbers_and_seeds_differ(slices_dir):
     assert not equal(dataset[0], other[0])
 
 
-def drawn(dataset, n):
+def drawn(dataset, n, monkeypatch):
     """Return the series name and slice index of n samples."""
     seen = []
-    dataset._read = lambda meta, index, mirrored: seen.append((meta.name, index)) or _BLANK
+
+    def note(stack, rng, config, *_):
+        index = draw_slice(rng, stack.slice_classes, config.empty_fraction)
+        seen.append((Path(stack.image.filename).parent.name, index))
+
+    monkeypatch.setattr(slice_dataset, "make_sample", note)
     for number in range(n):
         dataset[number]
     return seen
 
 
-_BLANK = (
-    np.zeros((64, 32, 1), dtype=np.float32),
-    np.zeros((64, 32), dtype=np.uint8),
-    np.zeros((64, 32), dtype=np.uint8),
-    np.zeros((3, 2)),
-)
-
-
-def test_series_are_equally_likely_and_empty_slices_as_frequent_as_asked(slices_dir):
-    seen = drawn(samples(slices_dir, augment=None), 800)
+def test_series_are_equally_likely_and_empty_slices_as_frequent_as_asked(slices_dir, monkeypatch):
+    seen = drawn(samples(slices_dir, augment=None), 800, monkeypatch)
     by_series = Counter(name for name, _ in seen)
     assert len(by_series) == 4
     assert all(150 < count < 250 for count in by_series.values())  # 200 +- 4 standard deviations
@@ -92,9 +98,9 @@ def test_series_are_equally_likely_and_empty_slices_as_frequent_as_asked(slices_
 
 
 def test_empty_fraction_0_and_1(slices_dir):
-    meta, rng = open_series(slices_dir, "1_t1").meta, np.random.default_rng(0)
-    assert {draw_slice(rng, meta, 0.0) for _ in range(60)} == {1, 2, 3}
-    assert {draw_slice(rng, meta, 1.0) for _ in range(60)} == {0, 4}
+    shown, rng = open_series(slices_dir, "1_t1").meta.slice_classes, np.random.default_rng(0)
+    assert {draw_slice(rng, shown, 0.0) for _ in range(60)} == {1, 2, 3}
+    assert {draw_slice(rng, shown, 1.0) for _ in range(60)} == {0, 4}
 
 
 def test_offsets_lead_from_every_vertebra_pixel_to_the_centre_of_its_vertebra(slices_dir):
@@ -132,24 +138,37 @@ def test_offsets_on_paper():
     assert not offsets[:, ~mask].any()
 
 
-def test_channels_are_the_slices_at_their_distance(slices_dir):
-    config = CONFIG.model_copy(update={"channel_offsets_mm": (-5.1, 0.0, 5.1)})
-    dataset, stored = samples(slices_dir, config, names=["3_t2"]), open_series(slices_dir, "3_t2").image
-    meta = dataset._metas[0]
-    image, *_ = dataset._read(meta, 2, mirrored=False)
-    np.testing.assert_array_equal(image, np.float32(stored[1:4]).transpose(1, 2, 0))
-    mirrored, *_ = dataset._read(meta, 2, mirrored=True)
-    np.testing.assert_array_equal(mirrored, image[..., ::-1])
-    at_the_end, *_ = dataset._read(meta, 4, mirrored=False)
+def numbered_stack():
+    """Return five slices of 3 mm that hold their own number divided by 5, the middle one with a vertebra."""
+    image = np.broadcast_to(np.arange(5)[:, None, None] / 5, (5, 64, 32)).astype(np.float16)
+    labels = np.zeros((5, 64, 32), np.uint8)
+    labels[2, 20:40, 10:20] = 1
+    shown = ((), (), ("vertebra",), (), ())
+    return LabelledStack(image, labels, labels, (3.0, 1.0, 1.0), {1: (2.0, 29.5, 14.5)}, shown, (True,) * 4)
+
+
+def test_channels_are_the_slices_at_their_distance():
+    stack = numbered_stack()
+    assert read_channels(stack, 2, (-3, 0, 3))[0, 0] == pytest.approx([0.2, 0.4, 0.6], abs=1e-3)
+    assert read_channels(stack, 2, (3, 0, -3))[0, 0] == pytest.approx([0.6, 0.4, 0.2], abs=1e-3)
+    at_the_end = read_channels(stack, 4, (-3, 0, 3))
     np.testing.assert_array_equal(at_the_end[..., 2], at_the_end[..., 1])
 
 
-def test_one_channel_is_never_mirrored_and_several_only_when_augmented(slices_dir):
-    rng, three = np.random.default_rng(0), CONFIG.model_copy(update={"channel_offsets_mm": (-4, 0, 4)})
-    always = AugmentConfig(reverse_channels=1)
-    assert not samples(slices_dir, augment=always)._mirrored(rng)
-    assert samples(slices_dir, three, always)._mirrored(rng)
-    assert not samples(slices_dir, three, augment=None)._mirrored(rng)
+def channel_orders(offsets_mm, augment):
+    """Return whether the first channel lies left of the last one, in each of 20 samples."""
+    config = CONFIG.model_copy(update={"channel_offsets_mm": offsets_mm, "empty_fraction": 0})
+    cut_only, rng = build_augmentation(None, config.patch_hw), np.random.default_rng(0)
+    images = [make_sample(numbered_stack(), rng, config, augment, cut_only)["image"] for _ in range(20)]
+    return {bool(image[0, 30, 15] < image[-1, 30, 15]) for image in images}
+
+
+def test_left_and_right_are_swapped_only_where_there_are_several_channels_and_augmentation():
+    always, sometimes = AugmentConfig(reverse_channels=1), AugmentConfig(reverse_channels=0.5)
+    assert channel_orders((-3.0, 0.0, 3.0), None) == {True}
+    assert channel_orders((-3.0, 0.0, 3.0), always) == {False}
+    assert channel_orders((-3.0, 0.0, 3.0), sometimes) == {True, False}
+    assert channel_orders((0.0,), always) == {False}  # one channel: no smaller than itself
 
 
 def test_labelled_classes_belong_to_each_source(tmp_path):
@@ -160,13 +179,15 @@ def test_labelled_classes_belong_to_each_source(tmp_path):
     assert 2 not in sample["classes"]
 
 
-def test_series_without_masks_are_left_out_and_none_at_all_is_an_error(tmp_path):
+def test_series_without_masks_are_left_out_and_none_at_all_is_an_error(tmp_path, monkeypatch):
     root = tmp_path / "data"
     tiny_dataset.write_series(root, "1_t1")
     tiny_dataset.write_series(root, "2_t1")
     (root / "masks" / "2_t1.mha").unlink()
     extract_dataset(root, tmp_path / "slices")
-    assert {name for name, _ in drawn(samples(tmp_path / "slices", augment=None), 20)} == {"1_t1"}
+    assert {name for name, _ in drawn(samples(tmp_path / "slices", augment=None), 20, monkeypatch)} == {
+        "1_t1"
+    }
     with pytest.raises(DatasetError, match="none of the 1 chosen series has labelled slices"):
         samples(tmp_path / "slices", names=["2_t1"])
 

@@ -40,8 +40,8 @@ class DataConfig(ConfigModel):
             segmented; ``(0,)`` is plain 2D, ``(-4, 0, 4)`` is 2.5D.
         empty_fraction: Share of the samples whose slice shows no labelled structure.
         foreground_crop: Share of the patches centred near a labelled pixel; the others lie anywhere.
-        synthetic: Train on phantoms made on the fly instead of the training series of ``slices``, which is then
-            needed for validation only; null = no.
+        synthetic: Train on phantoms made on the fly instead of the training series of ``slices``, which are
+            then needed for validation only; null = no.
     """
 
     slices: Path = Path("data/slices")

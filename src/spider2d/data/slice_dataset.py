@@ -16,7 +16,7 @@ from torch.utils.data import Dataset
 from spider2d.data.augment import Augmentation, Patch, build_augmentation
 from spider2d.data.data_config import OFFSET_UNIT_MM, AugmentConfig, DataConfig
 from spider2d.data.plane import neighbour_indices
-from spider2d.data.slices import SeriesMeta, open_arrays, read_meta
+from spider2d.data.slices import open_arrays, read_meta
 from spider2d.errors import DatasetError
 from spider2d.labels import VERTEBRA
 

@@ -36,7 +36,12 @@ class SyntheticSamples(Dataset):
     """
 
     def __init__(
-        self, config: DataConfig, augment: AugmentConfig | None, pixel_size_mm: float, batch_size: int, seed: int
+        self,
+        config: DataConfig,
+        augment: AugmentConfig | None,
+        pixel_size_mm: float,
+        batch_size: int,
+        seed: int,
     ):
         self._config = config
         self._augment = augment

@@ -90,9 +90,7 @@ def spinous_process(
     return (Capsule(start, stop, (3.2, size * rng.uniform(10, 13), 5.5), frame.axes, power=2.3),)
 
 
-def vary_parts(
-    rng: np.random.Generator, parts: tuple[Capsule, ...], wildness: float
-) -> tuple[Capsule, ...]:
+def vary_parts(rng: np.random.Generator, parts: tuple[Capsule, ...], wildness: float) -> tuple[Capsule, ...]:
     """Return the parts of an arch thicker or thinner, longer or shorter and displaced at random.
 
     ``wildness`` 1 changes radii by about a quarter, lengths by a tenth and positions by a millimetre or two;

@@ -21,7 +21,7 @@ def sample_clutter(rng: np.random.Generator, anatomy: Anatomy) -> Things:
 
 
 def random_shapes(rng: np.random.Generator, anatomy: Anatomy) -> Things:
-    """Return ellipsoids and rods of any tissue, most of them beside the spine: no context can be relied on."""
+    """Return ellipsoids and rods of any tissue, most of them beside the spine: any context is possible."""
     things, midline = [], anatomy.midline
     for _ in range(rng.poisson(30 * anatomy.wildness * rng.uniform(0, 1))):
         down = rng.uniform(-330, 90)

@@ -43,7 +43,7 @@ def sample_spots(rng: np.random.Generator, frame: Frame, body: Body, modic: list
 
 
 def random_spots(rng: np.random.Generator, frame: Frame, body: Body, wildness: float) -> Spots:
-    """Return spots of any tissue anywhere in a body and its arch; none, and nothing drawn, with wildness 0."""
+    """Return spots of any tissue anywhere in a body and its arch; with wildness 0 none (nothing is drawn)."""
     if wildness == 0:
         return ()
     spots, size = [], np.array([body.half_width, body.half_height, body.half_depth])

@@ -1,4 +1,4 @@
-"""Phantom series of any anatomy, contrast and acquisition: more than real ones show, so that those lie within.
+"""Phantom series of any anatomy, contrast and acquisition: so varied that real ones lie within.
 
 Domain randomisation in the manner of SynthSeg (Billot et al., Medical Image Analysis 86:102789, 2023), with
 plausible T1 and T2 contrasts among the random ones.

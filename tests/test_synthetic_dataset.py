@@ -1,0 +1,93 @@
+import numpy as np
+import pytest
+import torch
+
+from spider2d.data import synthetic_dataset
+from spider2d.data.data_config import AugmentConfig, DataConfig, SyntheticConfig
+from spider2d.data.phantom.random_series import draw_brightness, draw_grid, make_random_series
+from spider2d.data.phantom.series import make_series
+from spider2d.data.phantom.tissues import TISSUE
+from spider2d.data.synthetic_dataset import SyntheticSamples, stack_phantom
+from spider2d.labels import VERTEBRA
+
+
+@pytest.fixture(autouse=True)
+def small_series(monkeypatch):
+    """Random series of few voxels, for speed; the list says which were made."""
+    made = []
+
+    def make_small(seed):
+        made.append(seed)
+        return make_series(seed, "t2", (5, 120, 100), (12.0, 2.4, 2.4), wildness=1.0)
+
+    monkeypatch.setattr(synthetic_dataset, "make_random_series", make_small)
+    return made
+
+
+def samples(streams=1, seed=0, augment=None):
+    synthetic = SyntheticConfig(samples_per_series=4, pool=2, streams=streams)
+    config = DataConfig(patch_hw=(96, 64), synthetic=synthetic)
+    return SyntheticSamples(config, augment, pixel_size_mm=3.0, batch_size=2, seed=seed)
+
+
+def equal(a, b):
+    return all(torch.equal(a[key], b[key]) for key in a)
+
+
+def test_a_number_is_always_the_same_sample_in_any_order():
+    forward = [samples(augment=AugmentConfig())[number] for number in range(6)]
+    dataset = samples(augment=AugmentConfig())
+    for number in (5, 0, 3):
+        assert equal(dataset[number], forward[number])
+    assert not equal(forward[0], samples(seed=1, augment=AugmentConfig())[0])
+
+
+def test_every_series_is_made_once_and_the_pool_moves_on(small_series):
+    dataset = samples()
+    for number in range(24):
+        sample = dataset[number]
+        assert sample["image"].shape == (1, 96, 64) and sample["labelled"].all()
+    assert len(small_series) == len(set(small_series))
+    assert set(small_series) <= set(range(7)) and max(small_series) >= 5  # 24 / 4 series, and one of the pool
+    assert len(dataset._pool) <= 4
+
+
+def test_a_worker_of_one_stream_makes_no_series_of_another(small_series):
+    dataset = samples(streams=2)
+    for batch in (0, 2, 4, 6):
+        for place in range(2):
+            dataset[2 * batch + place]
+    assert all(seed % 2 == 0 for seed in small_series)
+
+
+def test_stack_lies_on_the_wanted_grid_and_holds_whole_structures():
+    stack = stack_phantom(make_series(3, "t1", (5, 120, 100), (12.0, 2.4, 2.4)), 3.0)
+    assert stack.image.shape == stack.classes.shape == (5, 96, 80)
+    assert stack.spacing_sra_mm == pytest.approx((12.0, 3.0, 3.0))
+    assert stack.image.min() >= 0 and stack.image.max() <= 2
+    for label, centre in stack.centres.items():
+        assert stack.instances[stack.classes == VERTEBRA].min() >= 1
+        where = np.argwhere(stack.instances == label).mean(axis=0)
+        np.testing.assert_allclose(where, centre, atol=1e-6)
+
+
+def test_random_grids_cover_the_spine_and_contrasts_differ():
+    rng = np.random.default_rng(0)
+    for thin in (False, True):
+        shape, spacing = draw_grid(rng, thin)
+        extent = np.multiply(shape, spacing)
+        assert 50 < extent[0] < 100 and 215 < extent[1] < 345 and 175 < extent[2] < 305
+    tables = [draw_brightness(rng, "t1") for _ in range(40)]
+    fat, marrow = TISSUE["subcutaneous_fat"], TISSUE["marrow"]
+    assert {bool(table[fat] > table[marrow]) for table in tables} == {True, False}
+    assert all((table >= 0).all() and table[TISSUE["air"]] == 0 for table in tables)
+
+
+def test_random_series_is_labelled_and_repeatable(monkeypatch):
+    monkeypatch.setattr(
+        "spider2d.data.phantom.random_series.draw_grid", lambda rng, thin: ((5, 90, 80), (12.0, 3.2, 3.2))
+    )
+    first, second = make_random_series(7), make_random_series(7)
+    np.testing.assert_array_equal(first.image_sra, second.image_sra)
+    assert {1, 100, 201} <= set(np.unique(first.labels_sra).tolist())
+    assert not np.array_equal(first.image_sra, make_random_series(8).image_sra)
