@@ -15,7 +15,8 @@ from spider2d import cli
 from spider2d.atomic_write import make_writable_folder
 from spider2d.errors import CheckpointError, DatasetError
 
-DATASET, CHECKPOINT, OUTPUT = Path("data/phantom"), Path("runs/phantom_2d/best.pt"), Path("predictions")
+DATASET, OUTPUT = Path("data/phantom"), Path("predictions")
+SHIPPED_CHECKPOINT = cli.PROJECT_ROOT / "weights" / "synthetic_2d.pt"
 SUBSETS = ("validation", "training", "all")
 
 
@@ -29,7 +30,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         "--dataset", type=Path, default=DATASET, help="data set used without INPUT (%(default)s)"
     )
     parser.add_argument("--subset", choices=SUBSETS, default="validation", help="of it (%(default)s)")
-    parser.add_argument("--checkpoint", type=Path, default=CHECKPOINT, help="network (%(default)s)")
+    parser.add_argument(
+        "--checkpoint", type=Path, help="network (default: the shipped one, trained on synthetic data alone)"
+    )
     parser.add_argument("--output", type=Path, default=OUTPUT, help="folder for all outputs (%(default)s)")
     parser.add_argument("--format", choices=("mha", "nii.gz"), default="mha", help="of the label files")
     parser.add_argument("--preview", action="store_true", help="also draw OUTPUT/<name>.png")
@@ -75,12 +78,29 @@ def find_images(args: argparse.Namespace) -> list[Path]:
     return images
 
 
+def choose_checkpoint(wanted: Path | None) -> Path:
+    """Return the checkpoint asked for, or the shipped one, and say so.
+
+    Raises:
+        CheckpointError: It is not there.
+    """
+    if wanted is None:
+        print(
+            f"network: {SHIPPED_CHECKPOINT.name}, the shipped one, trained on synthetic images alone; what "
+            "it can and cannot do stands in weights/README.md. Not a medical device."
+        )
+    checkpoint = wanted or SHIPPED_CHECKPOINT
+    if not checkpoint.is_file():
+        raise CheckpointError(
+            f"{checkpoint}: no such checkpoint. python src/train.py makes one (runs/NAME/best.pt); without "
+            f"--checkpoint the shipped one is used ({SHIPPED_CHECKPOINT})"
+        )
+    return checkpoint
+
+
 def main(args: argparse.Namespace) -> int:
     """Segment all volumes, print what was found and what to do next."""
-    if not args.checkpoint.is_file():
-        raise CheckpointError(
-            f"{args.checkpoint}: no such checkpoint; python src/train.py makes {CHECKPOINT}"
-        )
+    checkpoint = choose_checkpoint(args.checkpoint)
     images = find_images(args)
     # Here and not above: torch takes seconds to import, and --help and wrong paths need not wait for it.
     import torch
@@ -95,10 +115,10 @@ def main(args: argparse.Namespace) -> int:
     if args.threads:
         torch.set_num_threads(args.threads)
     device = choose_device(args.device)
-    network, spec, _ = load_network(args.checkpoint, device)
+    network, spec, _ = load_network(checkpoint, device)
     precision = choose_precision(args.precision, device)
     options = SegmentOptions(device, precision, args.batch_pixels, args.tta)
-    run = describe_run(args.checkpoint, spec, options)
+    run = describe_run(checkpoint, spec, options)
     outcomes = run_jobs(jobs, network, spec, options, run, args.rows_2d, args.skip_existing)
     return print_outcomes(outcomes, args)
 

@@ -162,7 +162,7 @@ def test_missing_checkpoint_and_data_set_name_the_command_that_makes_them(
     checkpoint, tmp_path, capsys, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
-    assert run() == 1
+    assert run("--checkpoint", "best.pt") == 1
     assert "python src/train.py" in capsys.readouterr().err
     assert run("--checkpoint", checkpoint) == 1
     assert "preprocessing/make_phantom.py" in capsys.readouterr().err

@@ -1,0 +1,73 @@
+"""Make the shipped checkpoint from nothing: phantoms for validation, training on random phantoms, export.
+
+Runs the documented commands one after the other; a stopped run goes on where it was. How long the training
+takes stands in weights/README.md. With --checkpoint only the export is done.
+"""
+
+import argparse
+import hashlib
+import sys
+from pathlib import Path
+
+import torch
+from demo import run_step
+
+from spider2d import cli
+from spider2d.checkpoint import load_checkpoint, save_checkpoint
+
+CONFIG = cli.PROJECT_ROOT / "experiments" / "synthetic_2d.yaml"
+WEIGHTS = cli.PROJECT_ROOT / "weights" / "synthetic_2d.pt"
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = cli.make_parser(__doc__)
+    parser.add_argument(
+        "--work", type=Path, default=Path("synthetic"), help="folder for data and training run"
+    )
+    parser.add_argument("--checkpoint", type=Path, help="export this one, without training")
+    parser.add_argument("--output", type=Path, default=WEIGHTS, help="file to write (%(default)s)")
+    return parser.parse_args(argv)
+
+
+def train(work: Path) -> Path:
+    """Make the validation phantoms, train, and return the best checkpoint."""
+    data, slices, run = work / "phantom", work / "slices", work / "run"
+    resume = ["--resume"] if (run / "last.pt").exists() else []
+    steps = (
+        ("Phantoms for validation", ["preprocessing/make_phantom.py", "--output", data]),
+        ("Slices", ["preprocessing/extract_slices.py", "--dataset", data, "--output", slices]),
+        (
+            "Training",
+            ["src/train.py", "--config", CONFIG, "--set", f"data.slices={slices.as_posix()}"]
+            + ["--output", run, *resume],
+        ),
+    )
+    for title, command in steps:
+        run_step(title, [str(word) for word in command])
+    return run / "best.pt"
+
+
+def export(checkpoint: Path, output: Path) -> str:
+    """Write a checkpoint for inference alone, its weights in half precision; return its SHA-256."""
+    trained = load_checkpoint(checkpoint)
+    state = {name: _to_half(tensor) for name, tensor in trained.network_state.items()}
+    save_checkpoint(output, trained.spec, state, trained.info)
+    return hashlib.sha256(output.read_bytes()).hexdigest()
+
+
+def _to_half(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor.half() if tensor.is_floating_point() else tensor
+
+
+def main(args: argparse.Namespace) -> None:
+    """Train unless a checkpoint is given, export, and say what to note in the model card."""
+    digest = export(args.checkpoint or train(args.work), args.output)
+    print(f"{args.output}: {args.output.stat().st_size / 1e6:.2f} MB, SHA-256 {digest}")
+    print(
+        "next: write the SHA-256 into weights/README.md, and measure: python experiments/real_data.py FOLDER"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(cli.run(main, parse_args()))
