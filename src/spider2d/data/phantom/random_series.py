@@ -18,7 +18,7 @@ from spider2d.data.phantom.tissues import (
     random_brightness_table,
 )
 
-CONTRASTS = {"plausible": 0.76, "fat_suppressed": 0.12, "random": 0.12}
+CONTRASTS = {"plausible": 0.62, "fat_suppressed": 0.12, "random": 0.26}
 """Kind of contrast and its share of the series."""
 SEQUENCE_SHARES = (0.5, 0.4, 0.1)
 
@@ -30,7 +30,7 @@ def make_random_series(seed: int) -> PhantomSeries:
     shape_sra, spacing_sra_mm = draw_grid(rng, thin=sequence == "t2_SPACE")
     scan = draw_scan(rng, sequence, draw_brightness(rng, sequence))
     return make_series(
-        seed, sequence, shape_sra, spacing_sra_mm, scan=scan, wildness=float(rng.choice([0.0, 0.3, 0.6]))
+        seed, sequence, shape_sra, spacing_sra_mm, scan=scan, wildness=float(rng.choice([0.25, 0.6, 1.0]))
     )
 
 
@@ -48,7 +48,7 @@ def draw_grid(
 def draw_brightness(rng: np.random.Generator, sequence: str) -> np.ndarray:
     """Return a brightness of every tissue: plausible, fat-suppressed (as TIRM and Dixon), or random."""
     kind = rng.choice(list(CONTRASTS), p=list(CONTRASTS.values()))
-    table = brightness_table(sequence, rng, spread=rng.uniform(0.05, 0.2))
+    table = brightness_table(sequence, rng, spread=rng.uniform(0.06, 0.3))
     if kind == "random":
         share = np.float32(rng.uniform(0.4, 1))
         table = share * random_brightness_table(rng) + (1 - share) * table
@@ -63,12 +63,12 @@ def draw_brightness(rng: np.random.Generator, sequence: str) -> np.ndarray:
 def draw_scan(rng: np.random.Generator, sequence: str, brightness: np.ndarray) -> Scan:
     """Return scanner settings of a wider range than the ordinary ones."""
     usual = sample_scan(rng, brightness, sequence)
-    pixel = rng.uniform(0.7, 1.3)
+    pixel = rng.uniform(0.7, 1.5)
     return replace(
         usual,
-        texture=rng.uniform(0.4, 1.6),
-        bias=rng.uniform(0.03, 0.25),
+        texture=rng.uniform(0.3, 2.2),
+        bias=rng.uniform(0.03, 0.35),
         coil_depth_mm=float(np.exp(rng.uniform(np.log(50), np.log(600)))),
         resolution_mm=(pixel, pixel * rng.uniform(0.8, 1.3)),
-        noise=usual.noise * rng.uniform(0.15, 1.2),
+        noise=usual.noise * rng.uniform(0.2, 1.6),
     )
