@@ -1,0 +1,146 @@
+"""The first method against each of the others: paired differences with tests, and non-inferiority."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from spider2d.labels import STRUCTURES
+from spider2d.reports.comparison import ALL_SERIES, Comparison
+from spider2d.reports.document import Table
+from spider2d.reports.scored_run import ScoredRun
+from spider2d.reports.statistics import ALPHA, PairedDifference, compare_paired, holm, smallest_p
+from spider2d.reports.wording import number, p_value, signed, with_interval
+
+METRICS = (("dice", "Dice", 3), ("surface_dice_1mm", "surface Dice 1 mm", 3), ("asd_mm", "ASD mm", 2))
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The first method minus another one, in one structure and one group of series."""
+
+    first: ScoredRun
+    other: ScoredRun
+    structure: str
+    series: str
+    paired: PairedDifference
+    holm_p: float
+
+
+def dice_differences(comparison: Comparison) -> list[Difference]:
+    """Return the differences of Dice over all series: every structure and every pair."""
+    return differences_of(comparison, "dice", ALL_SERIES, np.ones(len(comparison.cases), dtype=bool))
+
+
+def differences_of(comparison: Comparison, metric: str, series: str, inside: np.ndarray) -> list[Difference]:
+    """Return the differences of one metric in one group of series; Holm's correction is over all of them."""
+    paired = [
+        (pair, structure, _compare(comparison, pair, f"{structure}_{metric}", inside))
+        for pair in comparison.pairs
+        for structure in STRUCTURES
+    ]
+    corrected = holm([result.p_value for _, _, result in paired])
+    return [
+        Difference(*pair, structure, series, result, p)
+        for (pair, structure, result), p in zip(paired, corrected, strict=True)
+    ]
+
+
+def _compare(
+    comparison: Comparison, pair: tuple[ScoredRun, ScoredRun], column: str, inside: np.ndarray
+) -> PairedDifference:
+    first, other = (comparison.values(run, column)[inside] for run in pair)
+    return compare_paired(first, other, comparison.patients[inside])
+
+
+def difference_tables(comparison: Comparison) -> tuple[Table, ...]:
+    """Return one table per metric: all series first, then each sequence."""
+    return tuple(_difference_table(comparison, *metric) for metric in METRICS)
+
+
+def _difference_table(comparison: Comparison, metric: str, title: str, digits: int) -> Table:
+    groups = comparison.groups()
+    rows = [
+        _row(difference, digits)
+        for series, _, inside in (groups if len(groups) > 2 else groups[:1])
+        for difference in differences_of(comparison, metric, series, inside)
+    ]
+    better = "below zero: the first is better" if metric == "asd_mm" else "above zero: the first is better"
+    return Table(
+        (
+            "comparison",
+            "structure",
+            "series",
+            "patients",
+            "difference [95 %]",
+            "p",
+            "p Holm",
+            "rank-biserial r",
+        ),
+        tuple(rows),
+        f"Paired differences of {title}, first minus other",
+        f"{better[0].upper()}{better[1:]}. Differences per series, interval by resampling patients; p: "
+        "Wilcoxon signed-rank test on one mean difference per patient; r: matched-pairs rank-biserial "
+        "correlation (Kerby 2014), -1 to 1. Holm's correction is over the rows of one group of series.",
+        text_columns=3,
+    )
+
+
+def _row(difference: Difference, digits: int) -> tuple[str, ...]:
+    paired = difference.paired
+    sign = "+" if paired.mean > 0 else ""
+    return (
+        f"{difference.first.name} - {difference.other.name}",
+        difference.structure,
+        difference.series,
+        str(paired.n_patients),
+        sign + with_interval(paired.mean, paired.interval, digits),
+        p_value(paired.p_value),
+        p_value(difference.holm_p),
+        number(paired.rank_biserial, 2),
+    )
+
+
+def power_sentence(comparison: Comparison) -> str | None:
+    """Say so when there are too few patients for any result to be significant; None when there are enough."""
+    n_patients = len(set(comparison.patients.tolist()))
+    n_tests = len(comparison.pairs) * len(STRUCTURES)
+    smallest = smallest_p(n_patients)
+    if not n_tests or smallest * n_tests < ALPHA:
+        return None
+    reason = (
+        f"the smallest p the signed-rank test can give with them is {smallest:.3g}"
+        if smallest >= ALPHA
+        else f"the smallest p with them is {smallest:.3g}, and Holm's correction over {n_tests} tests asks for "
+        f"less than {ALPHA / n_tests:.2g} at the first"
+    )
+    return (
+        f"{n_patients} patients are too few for any difference to reach p < {ALPHA:g}: {reason}. A large p here "
+        "says nothing about equality."
+    )
+
+
+def non_inferiority_sentences(comparison: Comparison) -> list[str]:
+    """Say for every pair and structure whether the first method is within the margin of the other."""
+    return [_non_inferiority(d, comparison.margin_dice) for d in dice_differences(comparison)]
+
+
+def _non_inferiority(difference: Difference, margin: float) -> str:
+    first, other, paired = difference.first.name, difference.other.name, difference.paired
+    start = f"{difference.structure.capitalize()}: "
+    if np.isnan(paired.lower_bound):
+        return (
+            f"{start}whether {first} is within {margin:g} Dice of {other} cannot be said from "
+            f"{paired.n_patients} patient{'' if paired.n_patients == 1 else 's'}; two are the least."
+        )
+    facts = (
+        f"mean difference {signed(paired.patient_mean, 3)}, lower 95 % bound {signed(paired.lower_bound, 3)}"
+    )
+    facts += f", {paired.n_patients} patients"
+    if paired.lower_bound > -margin:
+        return f"{start}{first} is within {margin:g} Dice of {other} with 95 % confidence ({facts})."
+    verdict = (
+        "the mean itself is lower by more"
+        if paired.patient_mean <= -margin
+        else "the data do not rule a larger loss out"
+    )
+    return f"{start}NOT shown that {first} is within {margin:g} Dice of {other}: {verdict} ({facts})."
