@@ -43,8 +43,8 @@ def why_no_pictures(comparison: Comparison) -> str | None:
     if absent:
         folder = absent[0].metrics["predictions"]
         return (
-            f"No pictures of cases: the label files of {absent[0].name} are not in {folder}. Name their folder "
-            "as 'predictions' of the run in a study file."
+            f"No pictures of cases: the label files of {absent[0].name} are not in {folder}. Name their "
+            "folder as 'predictions' of the run in a study file."
         )
     return None
 

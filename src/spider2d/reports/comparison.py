@@ -119,8 +119,8 @@ def _other_cases(first: ScoredRun, other: ScoredRun, differing: list[str]) -> st
 def _other_references(first: ScoredRun, other: ScoredRun, name: str) -> str:
     return (
         f"{first.name} and {other.name} were scored against different references (the first case that "
-        f"differs: {name}; references {first.metrics['references']} and {other.metrics['references']}): other "
-        "masks, another grid, or another data set with the same names. Score both against one folder: "
+        f"differs: {name}; references {first.metrics['references']} and {other.metrics['references']}): "
+        "other masks, another grid, or another data set with the same names. Score both against one folder: "
         f"python src/evaluate_volumes.py --references {first.metrics['references']} --predictions "
         f"{other.metrics['predictions']} --output {other.scores}"
     )

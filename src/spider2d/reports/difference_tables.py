@@ -74,7 +74,7 @@ def _difference_table(comparison: Comparison, metric: str, title: str, digits: i
             "difference [95 %]",
             "p",
             "p Holm",
-            "rank-biserial r",
+            "effect r",
         ),
         tuple(rows),
         f"Paired differences of {title}, first minus other",
@@ -110,12 +110,12 @@ def power_sentence(comparison: Comparison) -> str | None:
     reason = (
         f"the smallest p the signed-rank test can give with them is {smallest:.3g}"
         if smallest >= ALPHA
-        else f"the smallest p with them is {smallest:.3g}, and Holm's correction over {n_tests} tests asks for "
-        f"less than {ALPHA / n_tests:.2g} at the first"
+        else f"the smallest p with them is {smallest:.3g}, and Holm's correction over {n_tests} tests asks "
+        f"for less than {ALPHA / n_tests:.2g} at the first"
     )
     return (
-        f"{n_patients} patients are too few for any difference to reach p < {ALPHA:g}: {reason}. A large p here "
-        "says nothing about equality."
+        f"{n_patients} patients are too few for any difference to reach p < {ALPHA:g}: {reason}. A large p "
+        "here says nothing about equality."
     )
 
 

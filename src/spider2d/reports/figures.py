@@ -13,6 +13,7 @@ from spider2d.reports.comparison import Comparison
 from spider2d.reports.difference_tables import Difference, dice_differences
 from spider2d.reports.document import Picture
 from spider2d.reports.published_table import why_not_comparable
+from spider2d.reports.scored_run import ScoredRun
 from spider2d.reports.tables import figure_of, mean_of
 
 SEQUENCE_MARKERS = {"t1": "^", "t2": "s", "t2_SPACE": "D"}
@@ -46,7 +47,7 @@ def accuracy_chart(comparison: Comparison) -> Picture:
         Line2D(
             [],
             [],
-            marker=SEQUENCE_MARKERS.get(sequence, "x"),
+            marker=_marker(sequence),
             color=INK,
             ls="",
             ms=5,
@@ -64,13 +65,13 @@ def accuracy_chart(comparison: Comparison) -> Picture:
         handles=handles, loc="outside lower center", ncols=3, fontsize=8.5, frameon=False, labelcolor=INK
     )
     caption = (
-        "Mean Dice over series (missed structures count as 0) with patient-bootstrap intervals; open marks: the "
-        f"sequences apart. Vertical lines: published figures, {why}."
+        "Mean Dice over series (missed structures count as 0) with patient-bootstrap intervals; open marks: "
+        f"the sequences apart. Vertical lines: published figures, {why}."
     )
     return finish(figure, "accuracy", caption)
 
 
-def _accuracy_row(axes: Axes, comparison: Comparison, run, column: str, row: int) -> None:
+def _accuracy_row(axes: Axes, comparison: Comparison, run: ScoredRun, column: str, row: int) -> None:
     colour = method_colour(row)
     mean, interval = figure_of(run, column)
     if mean is None:
@@ -81,8 +82,13 @@ def _accuracy_row(axes: Axes, comparison: Comparison, run, column: str, row: int
     for _, sequence, _ in comparison.groups()[1:]:
         value = figure_of(run, column, sequence)[0]
         if value is not None:
-            marker = SEQUENCE_MARKERS.get(sequence, "x")
-            axes.plot(value, row + 0.24, marker, color=colour, markersize=5, markerfacecolor="none")
+            axes.plot(
+                value, row + 0.24, _marker(sequence), color=colour, markersize=5, markerfacecolor="none"
+            )
+
+
+def _marker(sequence: str) -> str:
+    return SEQUENCE_MARKERS.get(sequence, "x")
 
 
 def difference_chart(comparison: Comparison) -> Picture:
@@ -98,8 +104,8 @@ def difference_chart(comparison: Comparison) -> Picture:
     axes.set_yticks(range(len(differences)), [f"{d.structure}, {d.other.name}" for d in differences])
     axes.set_ylim(len(differences) - 0.5, -0.5)
     caption = (
-        "Mean difference with its two-sided 95 % interval (patients resampled). Bar below: the one-sided 95 % "
-        "bound (Student's t over patients); right of the dashed margin of "
+        "Mean difference with its two-sided 95 % interval (patients resampled). Upright mark: the one-sided 95 "
+        "% bound (Student's t over patients); right of the dashed margin of "
         f"{comparison.margin_dice:g} the first method is not inferior."
     )
     return finish(figure, "differences", caption)

@@ -29,8 +29,8 @@ def published_table(comparison: Comparison) -> Table:
         (*columns, "comparable with the runs?", "test set", "protocol", "source"),
         tuple(rows),
         "Published figures beside the scored runs",
-        "Mean ± standard deviation over structures. Published figures are quoted, not measured here, and stand "
-        "as orientation only: the last columns say what differs.",
+        "Mean ± standard deviation over structures. Published figures are quoted, not measured here, and "
+        "stand as orientation only: the last columns say what differs.",
         text_columns=2,
     )
 

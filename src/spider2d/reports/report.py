@@ -90,8 +90,8 @@ def _accuracy(comparison: Comparison) -> Section:
 def _differences(comparison: Comparison) -> Section:
     margin = comparison.margin_dice
     sentences = (
-        f"Margin of non-inferiority: {margin:g} Dice. The bound is one-sided, 95 %, by Student's t over one mean "
-        "difference per patient; each statement stands by itself, without correction for their number.",
+        f"Margin of non-inferiority: {margin:g} Dice. The bound is one-sided, 95 %, by Student's t over one "
+        "mean difference per patient; each statement stands by itself, without correction for their number.",
         *non_inferiority_sentences(comparison),
         *([power] if (power := power_sentence(comparison)) else []),
     )

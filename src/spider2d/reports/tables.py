@@ -25,8 +25,8 @@ def accuracy_table(comparison: Comparison) -> Table:
         + ("surface Dice 1 mm", "detected", "extra"),
         tuple(rows),
         f"Accuracy over all {len(comparison.cases)} series of {n_patients} patients",
-        "Strict figures: true spacing, one-to-one matching, a missed structure counts as Dice 0, distances over "
-        "the detected ones. Means over series; intervals by resampling patients.",
+        "Strict figures: true spacing, one-to-one matching, a missed structure counts as Dice 0, distances "
+        "over the detected ones. Means over series; intervals by resampling patients.",
         text_columns=3,
     )
 

@@ -1,8 +1,8 @@
 """TensorBoard events: one run per method, published figures as horizontal lines in the same charts.
 
-A mean is drawn as a line from step 0 to the number of series, so that methods and published figures lie above
-one another in one chart. Tags begin with a number, because TensorBoard sorts them by name and the charts of all
-series must come first.
+A mean is drawn as a line from step 0 to the number of series, so that methods and published figures lie
+above one another in one chart. Tags begin with a number, because TensorBoard sorts them by name and the
+charts of all series must come first.
 """
 
 import re
