@@ -46,7 +46,7 @@ def main(args: argparse.Namespace) -> None:
     comparison = read_comparison(study)
     make_writable_folder(args.output)
     # Here and not above: torch takes seconds to import, and wrong input need not wait for it.
-    from spider2d.reports.difference_tables import non_inferiority_sentences
+    from spider2d.reports.non_inferiority import non_inferiority_sentences
     from spider2d.reports.write import EVENTS_FOLDER, HTML_NAME, write_comparison
 
     written = write_comparison(comparison, args.output)

@@ -1,4 +1,4 @@
-"""The first method against each of the others: paired differences with tests, and non-inferiority."""
+"""The first method against each of the others: paired differences with tests."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from spider2d.reports.comparison import ALL_SERIES, Comparison
 from spider2d.reports.document import Table
 from spider2d.reports.scored_run import ScoredRun
 from spider2d.reports.statistics import ALPHA, PairedDifference, compare_paired, holm, smallest_p
-from spider2d.reports.wording import number, p_value, signed, with_interval
+from spider2d.reports.wording import number, p_value, with_interval
 
 METRICS = (("dice", "Dice", 3), ("surface_dice_1mm", "surface Dice 1 mm", 3), ("asd_mm", "ASD mm", 2))
 
@@ -107,40 +107,14 @@ def power_sentence(comparison: Comparison) -> str | None:
     smallest = smallest_p(n_patients)
     if not n_tests or smallest * n_tests < ALPHA:
         return None
-    reason = (
-        f"the smallest p the signed-rank test can give with them is {smallest:.3g}"
-        if smallest >= ALPHA
-        else f"the smallest p with them is {smallest:.3g}, and Holm's correction over {n_tests} tests asks "
-        f"for less than {ALPHA / n_tests:.2g} at the first"
-    )
-    return (
-        f"{n_patients} patients are too few for any difference to reach p < {ALPHA:g}: {reason}. A large p "
-        "here says nothing about equality."
-    )
-
-
-def non_inferiority_sentences(comparison: Comparison) -> list[str]:
-    """Say for every pair and structure whether the first method is within the margin of the other."""
-    return [_non_inferiority(d, comparison.margin_dice) for d in dice_differences(comparison)]
-
-
-def _non_inferiority(difference: Difference, margin: float) -> str:
-    first, other, paired = difference.first.name, difference.other.name, difference.paired
-    start = f"{difference.structure.capitalize()}: "
-    if np.isnan(paired.lower_bound):
-        return (
-            f"{start}whether {first} is within {margin:g} Dice of {other} cannot be said from "
-            f"{paired.n_patients} patient{'' if paired.n_patients == 1 else 's'}; two are the least."
+    if smallest >= ALPHA:
+        reason = f"reach p < {ALPHA:g}: the smallest p the signed-rank test can give is {smallest:.3g}"
+    else:
+        reason = (
+            f"stay below {ALPHA:g} after Holm's correction for {n_tests} tests: the smallest p the "
+            f"signed-rank test can give is {smallest:.3g}, corrected {smallest * n_tests:.3g}"
         )
-    facts = (
-        f"mean difference {signed(paired.patient_mean, 3)}, lower 95 % bound {signed(paired.lower_bound, 3)}"
+    return (
+        f"{n_patients} patient{'s are' if n_patients != 1 else ' is'} too few for any difference to "
+        f"{reason}. A large p here says nothing about equality."
     )
-    facts += f", {paired.n_patients} patients"
-    if paired.lower_bound > -margin:
-        return f"{start}{first} is within {margin:g} Dice of {other} with 95 % confidence ({facts})."
-    verdict = (
-        "the mean itself is lower by more"
-        if paired.patient_mean <= -margin
-        else "the data do not rule a larger loss out"
-    )
-    return f"{start}NOT shown that {first} is within {margin:g} Dice of {other}: {verdict} ({facts})."

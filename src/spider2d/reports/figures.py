@@ -16,6 +16,7 @@ from spider2d.reports.published_table import why_not_comparable
 from spider2d.reports.scored_run import ScoredRun
 from spider2d.reports.tables import figure_of, mean_of
 
+WIDTH_INCH = 11.2
 SEQUENCE_MARKERS = {"t1": "^", "t2": "s", "t2_SPACE": "D"}
 REFERENCE_STYLES = (":", "--", "-.")
 COSTS = (
@@ -30,7 +31,7 @@ COSTS = (
 def accuracy_chart(comparison: Comparison) -> Picture:
     """Draw Dice of each structure by method, with intervals, sequences and published lines."""
     n = len(comparison.runs)
-    figure = new_figure(10.5, 1.7 + 0.42 * n)
+    figure = new_figure(WIDTH_INCH, 1.8 + 0.44 * n)
     all_axes = figure.subplots(1, len(STRUCTURES), sharey=True)
     for axes, structure in zip(all_axes, STRUCTURES, strict=True):
         plain(axes, structure, "Dice")
@@ -62,7 +63,7 @@ def accuracy_chart(comparison: Comparison) -> Picture:
         for line, result in zip(REFERENCE_STYLES, COMPARABLE, strict=False)
     ]
     figure.legend(
-        handles=handles, loc="outside lower center", ncols=3, fontsize=8.5, frameon=False, labelcolor=INK
+        handles=handles, loc="outside lower center", ncols=3, fontsize=9, frameon=False, labelcolor=INK
     )
     caption = (
         "Mean Dice over series (missed structures count as 0) with patient-bootstrap intervals; open marks: "
@@ -94,7 +95,7 @@ def _marker(sequence: str) -> str:
 def difference_chart(comparison: Comparison) -> Picture:
     """Draw the paired differences of Dice, first method minus each other, with the margin."""
     differences = dice_differences(comparison)
-    figure = new_figure(9.5, 1.3 + 0.33 * len(differences))
+    figure = new_figure(WIDTH_INCH, 1.3 + 0.33 * len(differences))
     axes = figure.subplots()
     plain(axes, f"Dice of {comparison.runs[0].name} minus the other method", "difference of Dice")
     for row, difference in enumerate(differences):
@@ -104,9 +105,9 @@ def difference_chart(comparison: Comparison) -> Picture:
     axes.set_yticks(range(len(differences)), [f"{d.structure}, {d.other.name}" for d in differences])
     axes.set_ylim(len(differences) - 0.5, -0.5)
     caption = (
-        "Mean difference with its two-sided 95 % interval (patients resampled). Upright mark: the one-sided 95 "
-        "% bound (Student's t over patients); right of the dashed margin of "
-        f"{comparison.margin_dice:g} the first method is not inferior."
+        "Mean difference with its two-sided 95 % interval (patients resampled). Upright mark: the one-sided "
+        "95 % bound (Student's t over patients); where it is right of the dashed margin of "
+        f"{comparison.margin_dice:g}, the first method is not inferior."
     )
     return finish(figure, "differences", caption)
 
@@ -128,7 +129,7 @@ def cost_chart(comparison: Comparison) -> Picture | None:
         return None
     columns = min(len(known), 3)
     rows = math.ceil(len(known) / columns)
-    figure = new_figure(3.5 * columns, 2.9 * rows + 0.4)
+    figure = new_figure(WIDTH_INCH / 3 * columns, 2.9 * rows + 0.4)
     all_axes = np.ravel(figure.subplots(rows, columns, sharey=True, squeeze=False))
     for axes, (key, title, unit) in zip(all_axes, known, strict=False):
         plain(axes, "", title, "Dice, all structures")
@@ -168,7 +169,7 @@ def _cost_points(axes: Axes, comparison: Comparison, key: str, unit: float) -> N
 def series_chart(comparison: Comparison) -> Picture:
     """Draw every series as a line across the methods, one panel per structure."""
     runs = comparison.runs
-    figure = new_figure(10.5, 3.6)
+    figure = new_figure(WIDTH_INCH, 3.7)
     all_axes = figure.subplots(1, len(STRUCTURES), sharey=True)
     for axes, structure in zip(all_axes, STRUCTURES, strict=True):
         plain(axes, structure, "", "Dice" if structure == STRUCTURES[0] else "")

@@ -5,11 +5,7 @@ from spider2d.labels import STRUCTURES
 from spider2d.reports.case_pictures import draw_case, draw_disagreement
 from spider2d.reports.case_volumes import read_case, why_no_pictures
 from spider2d.reports.comparison import Comparison
-from spider2d.reports.difference_tables import (
-    difference_tables,
-    non_inferiority_sentences,
-    power_sentence,
-)
+from spider2d.reports.difference_tables import difference_tables, power_sentence
 from spider2d.reports.disagreement import (
     RANKING,
     case_table,
@@ -19,6 +15,7 @@ from spider2d.reports.disagreement import (
 )
 from spider2d.reports.document import Document, Picture, Section, Table
 from spider2d.reports.figures import accuracy_chart, cost_chart, difference_chart, series_chart
+from spider2d.reports.non_inferiority import non_inferiority_sentences, non_inferiority_table
 from spider2d.reports.published_table import published_table, why_not_comparable
 from spider2d.reports.tables import accuracy_table, cost_table, figure_of, sequence_tables
 from spider2d.reports.wording import amount, number, with_interval
@@ -57,7 +54,7 @@ def _answer(comparison: Comparison) -> list[str]:
         ]
         price = f", at {', '.join(costs)}" if costs else ", cost not measured"
         sentences.append(f"{run.name}: Dice {', '.join(dice)}{price}.")
-    return sentences + non_inferiority_sentences(comparison)
+    return non_inferiority_sentences(comparison) + sentences
 
 
 def _warnings(comparison: Comparison) -> list[str]:
@@ -88,15 +85,8 @@ def _accuracy(comparison: Comparison) -> Section:
 
 
 def _differences(comparison: Comparison) -> Section:
-    margin = comparison.margin_dice
-    sentences = (
-        f"Margin of non-inferiority: {margin:g} Dice. The bound is one-sided, 95 %, by Student's t over one "
-        "mean difference per patient; each statement stands by itself, without correction for their number.",
-        *non_inferiority_sentences(comparison),
-        *([power] if (power := power_sentence(comparison)) else []),
-    )
-    items = (difference_chart(comparison), *difference_tables(comparison))
-    return Section(f"{comparison.runs[0].name} against the others, patient by patient", sentences, items)
+    items = (difference_chart(comparison), non_inferiority_table(comparison), *difference_tables(comparison))
+    return Section(f"{comparison.runs[0].name} against the others, patient by patient", (), items)
 
 
 def _published(comparison: Comparison) -> Section:
