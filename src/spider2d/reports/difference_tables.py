@@ -53,35 +53,32 @@ def _compare(
 
 
 def difference_tables(comparison: Comparison) -> tuple[Table, ...]:
-    """Return one table per metric: all series first, then each sequence."""
-    return tuple(_difference_table(comparison, *metric) for metric in METRICS)
-
-
-def _difference_table(comparison: Comparison, metric: str, title: str, digits: int) -> Table:
+    """Return one table per metric over all series, then, folded, one per metric and sequence by sequence."""
     groups = comparison.groups()
+    tables = [_difference_table(comparison, metric, groups[:1]) for metric in METRICS]
+    if len(groups) > 2:
+        tables += [_difference_table(comparison, metric, groups[1:]) for metric in METRICS]
+    return tuple(tables)
+
+
+def _difference_table(comparison: Comparison, metric: tuple[str, str, int], groups: list) -> Table:
+    name, title, digits = metric
     rows = [
         _row(difference, digits)
-        for series, _, inside in (groups if len(groups) > 2 else groups[:1])
-        for difference in differences_of(comparison, metric, series, inside)
+        for series, _, inside in groups
+        for difference in differences_of(comparison, name, series, inside)
     ]
-    better = "below zero: the first is better" if metric == "asd_mm" else "above zero: the first is better"
+    over_all = groups[0][0] == ALL_SERIES
+    better = "Below zero: the first is better." if name == "asd_mm" else "Above zero: the first is better."
     return Table(
-        (
-            "comparison",
-            "structure",
-            "series",
-            "patients",
-            "difference [95 %]",
-            "p",
-            "p Holm",
-            "effect r",
-        ),
+        ("comparison", "structure", "series", "patients", "difference [95 %]", "p", "p Holm", "effect r"),
         tuple(rows),
-        f"Paired differences of {title}, first minus other",
-        f"{better[0].upper()}{better[1:]}. Differences per series, interval by resampling patients; p: "
-        "Wilcoxon signed-rank test on one mean difference per patient; r: matched-pairs rank-biserial "
-        "correlation (Kerby 2014), -1 to 1. Holm's correction is over the rows of one group of series.",
+        f"Paired differences of {title}, first minus other, {ALL_SERIES if over_all else 'by sequence'}",
+        f"{better} Differences per series, interval by resampling patients; p: Wilcoxon signed-rank test on "
+        "one mean difference per patient; r: matched-pairs rank-biserial correlation (Kerby 2014), -1 to 1. "
+        "Holm's correction is over the rows of one group of series.",
         text_columns=3,
+        folded=not over_all,
     )
 
 
@@ -94,10 +91,15 @@ def _row(difference: Difference, digits: int) -> tuple[str, ...]:
         difference.series,
         str(paired.n_patients),
         sign + with_interval(paired.mean, paired.interval, digits),
-        p_value(paired.p_value),
-        p_value(difference.holm_p),
-        number(paired.rank_biserial, 2),
+        _p_cell(paired.p_value, paired.n_patients),
+        _p_cell(difference.holm_p, paired.n_patients),
+        number(paired.rank_biserial if paired.n_patients > 1 else None, 2),
     )
+
+
+def _p_cell(p: float, n_patients: int) -> str:
+    """Return a p-value; where the test can never be significant, it says so."""
+    return p_value(p) + (", n too small" if smallest_p(n_patients) >= ALPHA else "")
 
 
 def power_sentence(comparison: Comparison) -> str | None:

@@ -13,6 +13,7 @@ class Table:
         title: Caption.
         note: What a reader must know beside it.
         text_columns: Number of leading columns that hold words and not figures.
+        folded: Whether the page shows only the caption until a reader opens it.
     """
 
     columns: tuple[str, ...]
@@ -20,6 +21,7 @@ class Table:
     title: str
     note: str = ""
     text_columns: int = 1
+    folded: bool = False
 
 
 @dataclass(frozen=True)

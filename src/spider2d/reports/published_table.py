@@ -20,23 +20,23 @@ def why_not_comparable(data: DataSource) -> str:
 
 def published_table(comparison: Comparison) -> Table:
     """Return the scored runs, then all published results, structures across."""
-    columns = ["method", "dim."]
+    columns = ["method", "dim.", "comparable with the runs?"]
     for structure in STRUCTURES:
         columns += [f"{structure} Dice", "ASD mm", "found"]
     rows = [_run_row(run, comparison) for run in comparison.runs]
     rows += [_published_row(result, comparison.data) for result in PUBLISHED]
     return Table(
-        (*columns, "comparable with the runs?", "test set", "protocol", "source"),
+        (*columns, "test set", "protocol", "source"),
         tuple(rows),
         "Published figures beside the scored runs",
         "Mean ± standard deviation over structures. Published figures are quoted, not measured here, and "
-        "stand as orientation only: the last columns say what differs.",
-        text_columns=2,
+        "stand as orientation only.",
+        text_columns=3,
     )
 
 
 def _run_row(run: ScoredRun, comparison: Comparison) -> tuple[str, ...]:
-    cells = [run.name, run.dimension or NOT_AVAILABLE]
+    cells = [run.name, run.dimension or NOT_AVAILABLE, "yes, among themselves"]
     for structure in STRUCTURES:
         pooled = run.metrics["instances"][structure]
         in_reference = total(run, structure, "reference_count")
@@ -48,22 +48,16 @@ def _run_row(run: ScoredRun, comparison: Comparison) -> tuple[str, ...]:
         ]
     kind = {True: "phantom (synthetic)", False: "as scored", None: "unknown"}[comparison.data.synthetic]
     series = f"{kind}: {len(comparison.cases)} series of {len(set(comparison.patients.tolist()))} patients"
-    return (*cells, "yes, among themselves", series, "strict, structures pooled", "measured here")
+    return (*cells, series, "strict, structures pooled", "measured here")
 
 
 def _published_row(result: PublishedResult, data: DataSource) -> tuple[str, ...]:
-    cells = [result.method, result.dimension]
+    reason = "" if result.comparable == "yes" else f"; and by itself: {result.reason}"
+    cells = [result.method, result.dimension, why_not_comparable(data) + reason]
     for structure in STRUCTURES:
         cells += _figures(figures_of(result, structure))
-    reason = "" if result.comparable == "yes" else f"; and by itself: {result.reason}"
     other = f"; {result.other_figure}" if result.other_figure else ""
-    return (
-        *cells,
-        why_not_comparable(data) + reason,
-        result.test_set,
-        result.protocol + other,
-        result.citation,
-    )
+    return (*cells, result.test_set, result.protocol + other, result.citation)
 
 
 def _figures(figures: StructureFigures) -> list[str]:

@@ -28,13 +28,12 @@ def make_document(comparison: Comparison) -> Document:
         ComparisonError: A label file or image needed for the pictures is missing or on another grid.
         VolumeError: Such a file cannot be read.
     """
-    parts = [_accuracy(comparison), _published(comparison), _sequences(comparison), _cost(comparison)]
-    parts += [_cases(comparison), _provenance(comparison)]
-    if comparison.pairs:
-        parts.insert(1, _differences(comparison))
-        parts.insert(-1, _disagreement(comparison))
+    paired = bool(comparison.pairs)
+    parts = [_accuracy(comparison), *([_differences(comparison)] if paired else [_published(comparison)])]
+    parts += [_cost(comparison), _sequences(comparison), *([_published(comparison)] if paired else [])]
+    parts += [_cases(comparison), *([_disagreement(comparison)] if paired else []), _provenance(comparison)]
     names = [run.name for run in comparison.runs]
-    title = f"{names[0]} against {', '.join(names[1:]) if comparison.pairs else 'published figures'}"
+    title = f"{names[0]} against {', '.join(names[1:]) if paired else 'published figures'}"
     return Document(title, tuple(_answer(comparison)), tuple(_warnings(comparison)), tuple(parts))
 
 
