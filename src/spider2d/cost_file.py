@@ -27,7 +27,8 @@ class Cost(ConfigModel):
     """What is known of a method's cost; None = not measured. GB and MB are 10^9 and 10^6 bytes.
 
     Attributes:
-        architecture: Name of the network.
+        title: Name of the network for readers.
+        architecture: Name of its builder.
         dimension: Of what the network sees at once: "2D", "2.5D" (neighbouring slices as channels) or "3D".
         parameters: Number of parameters.
         model_file_mb: Size of the file or files needed for inference.
@@ -46,8 +47,13 @@ class Cost(ConfigModel):
         training_peak_memory_gb: Largest resident memory of the training.
         training_device: What it ran on.
         steps: Optimiser steps of the training.
+        batch_size: Samples per step.
+        precision: Of the training.
+        threads: CPU threads of the training.
+        processes: Processes that trained together.
     """
 
+    title: str | None = None
     architecture: str | None = None
     dimension: Dimension | None = None
     parameters: Whole | None = None
@@ -66,6 +72,10 @@ class Cost(ConfigModel):
     training_peak_memory_gb: Amount | None = None
     training_device: str | None = None
     steps: Whole | None = None
+    batch_size: Whole | None = None
+    precision: str | None = None
+    threads: Whole | None = None
+    processes: Whole | None = None
 
     @property
     def volume(self) -> str | None:

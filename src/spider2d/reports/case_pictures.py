@@ -12,7 +12,7 @@ from spider2d.inference.preview import middle_slice
 from spider2d.labels import BACKGROUND, classes_of_labels
 from spider2d.reports.case_volumes import CaseVolumes
 
-_PANEL_HEIGHT_INCH, _TITLE_INCH, _LEGEND_INCH, _DPI = 3.9, 0.55, 0.35, 90
+_PANEL_HEIGHT_INCH, _TITLE_INCH, _LEGEND_INCH, _DPI = 4.4, 0.65, 0.35, 90
 _INK, _PAPER = "#e8eaed", "#15181c"
 
 ONLY_FIRST, ONLY_OTHER, BOTH_WRONG = 1, 2, 3
@@ -93,7 +93,7 @@ def _draw_row(
     panel_width = max(_PANEL_HEIGHT_INCH * width / (height * aspect), 1.4)
     size = (
         panel_width * len(panels),
-        _PANEL_HEIGHT_INCH + _TITLE_INCH + (_LEGEND_INCH if legend else 0) + 0.3,
+        _PANEL_HEIGHT_INCH + _TITLE_INCH + (_LEGEND_INCH if legend else 0),
     )
     figure = Figure(figsize=size, dpi=_DPI, layout="constrained", facecolor=_PAPER)
     figure.suptitle(title, fontsize=10, color=_INK)

@@ -23,7 +23,9 @@ def method_colour(index: int) -> str:
 
 def new_figure(width_inch: float, height_inch: float) -> Figure:
     """Return an empty figure with a transparent ground."""
-    return Figure(figsize=(width_inch, height_inch), layout="constrained", facecolor="none")
+    figure = Figure(figsize=(width_inch, height_inch), layout="constrained", facecolor="none")
+    figure.get_layout_engine().set(wspace=0.05)
+    return figure
 
 
 def plain(axes: Axes, title: str = "", x: str = "", y: str = "") -> None:

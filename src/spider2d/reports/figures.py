@@ -5,6 +5,7 @@ import math
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
 from spider2d.baselines.published import COMPARABLE, figures_of
 from spider2d.labels import STRUCTURES
@@ -131,8 +132,8 @@ def cost_chart(comparison: Comparison) -> Picture | None:
     rows = math.ceil(len(known) / columns)
     figure = new_figure(WIDTH_INCH / 3 * columns, 2.9 * rows + 0.4)
     all_axes = np.ravel(figure.subplots(rows, columns, sharey=True, squeeze=False))
-    for axes, (key, title, unit) in zip(all_axes, known, strict=False):
-        plain(axes, "", title, "Dice, all structures")
+    for panel, (axes, (key, title, unit)) in enumerate(zip(all_axes, known, strict=False)):
+        plain(axes, "", title, "" if panel % columns else "Dice, all structures")
         _cost_points(axes, comparison, key, unit)
     for axes in all_axes[len(known) :]:
         axes.set_axis_off()
@@ -156,6 +157,9 @@ def cost_chart(comparison: Comparison) -> Picture | None:
 
 def _cost_points(axes: Axes, comparison: Comparison, key: str, unit: float) -> None:
     axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.xaxis.set_minor_locator(NullLocator())
     for index, run in enumerate(comparison.runs):
         value = getattr(run.cost, key)
         mean, interval = figure_of(run, "overall_dice")

@@ -97,7 +97,7 @@ def cost_table(comparison: Comparison) -> Table:
 def _cost_cells(cost: Cost) -> tuple[str, ...]:
     millions = None if cost.parameters is None else cost.parameters / 1e6
     return (
-        cost.architecture or NOT_AVAILABLE,
+        cost.title or cost.architecture or NOT_AVAILABLE,
         amount(millions),
         amount(cost.model_file_mb),
         amount(cost.gmac_per_slice),
