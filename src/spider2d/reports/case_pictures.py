@@ -105,7 +105,7 @@ def _draw_row(
             handles=patches, loc="outside lower center", ncols=3, fontsize=9, frameon=False, labelcolor=_INK
         )
     png = io.BytesIO()
-    figure.savefig(png, format="png")
+    figure.savefig(png, format="png", bbox_inches="tight", pad_inches=0.1, metadata={"Software": None})
     return png.getvalue()
 
 

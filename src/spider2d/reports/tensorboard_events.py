@@ -21,10 +21,12 @@ from spider2d.reports.disagreement import chosen_cases
 from spider2d.reports.published_table import why_not_comparable
 from spider2d.reports.scored_run import ScoredRun
 from spider2d.reports.tables import figure_of
+from spider2d.reports.wording import NOT_AVAILABLE
 
-METRICS = {"dice": "Dice", "asd_mm": "ASD_mm", "detection_rate": "detection_rate"}
+METRICS = {"dice": "1_Dice", "asd_mm": "2_ASD_mm", "detection_rate": "3_detection_rate"}
+CHART_NAMES = {"dice": "Dice", "asd_mm": "ASD mm", "detection_rate": "detection rate"}
 SORTED_FOLDER, INTERVAL_FOLDER = "6_series_sorted_by_Dice", "7_interval_95"
-_COST_KEYS = ("architecture", "parameters", "gmac_per_volume", "seconds_per_volume", "peak_memory_gb")
+_COST_KEYS = ("gmac_per_volume", "seconds_per_volume", "peak_memory_gb")
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.,() +-]")
 
 
@@ -58,7 +60,7 @@ def run_folder(name: str) -> str:
 
 
 def scalar_tag(position: int, group: str, structure: str, metric: str) -> str:
-    """Return the tag of a mean, for example ``1_all_series/Dice_vertebra``."""
+    """Return the tag of a mean, for example ``1_all_series/1_Dice_vertebra``."""
     return f"{position}_{group.replace(' ', '_')}/{METRICS[metric]}_{structure}"
 
 
@@ -94,32 +96,32 @@ def _layout(comparison: Comparison) -> dict:
     """Return the charts of the custom-scalars page: all series with intervals first, then each sequence."""
     position, title, _ = _groups(comparison)[0]
     layout: dict[str, dict] = {"2D against 3D": {}, "with 95 % intervals": {}}
-    for metric, name in METRICS.items():
+    for metric, name in CHART_NAMES.items():
         for structure in STRUCTURES:
-            chart = f"{name.replace('_', ' ')}, {structure}"
+            chart = f"{name}, {structure}"
             tag = scalar_tag(position, title, structure, metric)
             bounds = [_interval_tag(structure, metric, side) for side in ("lower", "upper")]
             layout["2D against 3D"][chart] = ["Multiline", [re.escape(tag)]]
             layout["with 95 % intervals"][chart] = ["Margin", [tag, *bounds]]
     for position, title, _ in _groups(comparison)[1:]:
         layout[title] = {
-            f"{name.replace('_', ' ')}, {structure}": [
+            f"{name}, {structure}": [
                 "Multiline",
                 [re.escape(scalar_tag(position, title, structure, metric))],
             ]
-            for metric, name in METRICS.items()
+            for metric, name in CHART_NAMES.items()
             for structure in STRUCTURES
         }
     return layout
 
 
 def _hyper_parameters(run: ScoredRun) -> dict[str, str | float]:
-    """Return what the HParams table shows of a method; what is not known is left out."""
-    figures: dict[str, str | float] = {"method": run.name}
-    if run.dimension:
-        figures["dimension"] = run.dimension
+    """Return what the HParams table shows beside the method's name; what is not known is left out."""
+    figures: dict[str, str | float] = {"dimension": run.dimension or NOT_AVAILABLE}
     known = run.cost.model_dump(include=set(_COST_KEYS), exclude_none=True)
     figures |= {key: known[key] for key in _COST_KEYS if key in known}
+    if run.cost.parameters is not None:
+        figures["million_parameters"] = run.cost.parameters / 1e6
     if run.cost.training_seconds is not None:
         figures["training_minutes"] = run.cost.training_seconds / 60
     return figures
@@ -163,7 +165,7 @@ def _write_reference_pictures(folder: Path, pictures: dict[str, dict]) -> None:
 
 
 def _write_published(comparison: Comparison, folder: Path) -> None:
-    why = why_not_comparable(comparison.data).replace("(", "").replace(")", "").replace(" ", "_")
+    why = why_not_comparable(comparison.data)
     for result in COMPARABLE:
         with SummaryWriter(str(folder / run_folder(f"published {result.method}, {why}"))) as writer:
             for position, title, sequence in _groups(comparison):
