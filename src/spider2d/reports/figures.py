@@ -124,8 +124,8 @@ def _difference_row(axes: Axes, comparison: Comparison, difference: Difference, 
 
 
 def cost_chart(comparison: Comparison) -> Picture | None:
-    """Draw accuracy against every cost at least one method states; None when none does."""
-    known = [cost for cost in COSTS if any(getattr(run.cost, cost[0]) is not None for run in comparison.runs)]
+    """Draw accuracy against every cost that at least two methods state; None without such a one."""
+    known = [cost for cost in COSTS if sum(bool(getattr(run.cost, cost[0])) for run in comparison.runs) > 1]
     if not known:
         return None
     columns = min(len(known), 3)

@@ -36,7 +36,7 @@ def published_table(comparison: Comparison) -> Table:
 
 
 def _run_row(run: ScoredRun, comparison: Comparison) -> tuple[str, ...]:
-    cells = [run.name, run.dimension or NOT_AVAILABLE, "yes, among themselves"]
+    cells = [run.name, run.dimension or NOT_AVAILABLE, "scored here"]
     for structure in STRUCTURES:
         pooled = run.metrics["instances"][structure]
         in_reference = total(run, structure, "reference_count")
