@@ -1,13 +1,16 @@
 """The report as Markdown; pictures are links to the files in ``figures/``."""
 
+import re
+
 from spider2d.reports.document import Document, Picture, Section, Table
 
 FIGURES_FOLDER = "figures"
+_MARKUP = re.compile(r"[\\|*_`]|<(?=[A-Za-z/!])|\](?=\()")
 
 
 def to_markdown(document: Document) -> str:
     """Return the whole report as Markdown text."""
-    lines = [f"# {document.title}", ""]
+    lines = [f"# {_cell(document.title)}", ""]
     lines += [line for text in document.warnings for line in (f"> **{_cell(text)}**", "")]
     lines += [*(f"- {_cell(text)}" for text in document.answer), ""]
     for section in document.sections:
@@ -23,7 +26,7 @@ def table_to_markdown(table: Table) -> str:
 
 
 def _section_lines(section: Section) -> list[str]:
-    lines = [f"## {section.title}", ""]
+    lines = [f"## {_cell(section.title)}", ""]
     lines += [line for text in section.sentences for line in (_cell(text), "")]
     for item in section.items:
         lines += _picture_lines(item) if isinstance(item, Picture) else _table_lines(item)
@@ -49,7 +52,5 @@ def _row(cells: tuple[str, ...]) -> str:
 
 
 def _cell(text: str) -> str:
-    r"""Return text in which nothing is taken for markup: a method may be called ``a|b`` or ``2D\_x``."""
-    for mark in ("\\", "|", "*", "_", "<", "`", "["):
-        text = text.replace(mark, f"\\{mark}")
-    return " ".join(text.split())
+    r"""Return text in which nothing is taken for markup: a method may be called ``a|b`` or ``<2D>_x``."""
+    return _MARKUP.sub(r"\\\g<0>", " ".join(text.split()))

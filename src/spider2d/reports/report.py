@@ -29,9 +29,10 @@ def make_document(comparison: Comparison) -> Document:
         VolumeError: Such a file cannot be read.
     """
     paired = bool(comparison.pairs)
+    cases = [_cases(comparison), *([_disagreement(comparison)] if paired else [])]  # first: files may lack
     parts = [_accuracy(comparison), *([_differences(comparison)] if paired else [_published(comparison)])]
     parts += [_cost(comparison), _sequences(comparison), *([_published(comparison)] if paired else [])]
-    parts += [_cases(comparison), *([_disagreement(comparison)] if paired else []), _provenance(comparison)]
+    parts += [*cases, _provenance(comparison)]
     names = [run.name for run in comparison.runs]
     title = f"{names[0]} against {', '.join(names[1:]) if paired else 'published figures'}"
     return Document(title, tuple(_answer(comparison)), tuple(_warnings(comparison)), tuple(parts))

@@ -53,17 +53,19 @@ def compare_paired(first: np.ndarray, other: np.ndarray, patients: np.ndarray) -
         The differences over the cases where both have a value.
     """
     both = np.isfinite(first) & np.isfinite(other)
+    if not both.any():
+        return PairedDifference(0, 0, np.nan, (np.nan, np.nan), np.nan, np.nan, np.nan, np.nan)
     differences = (first - other)[both]
     per_patient = patient_means(differences, patients[both])
     low, high = bootstrap_means(differences[:, None], patients[both])[:, 0]
     return PairedDifference(
         n_cases=len(differences),
         n_patients=len(per_patient),
-        mean=float(differences.mean()) if len(differences) else np.nan,
+        mean=float(differences.mean()),
         interval=(float(low), float(high)),
         p_value=signed_rank_p(per_patient),
         rank_biserial=rank_biserial(per_patient),
-        patient_mean=float(per_patient.mean()) if len(per_patient) else np.nan,
+        patient_mean=float(per_patient.mean()),
         lower_bound=lower_bound(per_patient),
     )
 
@@ -77,10 +79,8 @@ def patient_means(values: np.ndarray, patients: np.ndarray) -> np.ndarray:
 def signed_rank_p(differences: np.ndarray) -> float:
     """Return the two-sided p of Wilcoxon's signed-rank test (scipy); differences of zero are left out.
 
-    1.0 when all differences are zero, NaN without any.
+    1.0 when all differences are zero.
     """
-    if not len(differences):
-        return np.nan
     if not differences.any():
         return 1.0
     return float(stats.wilcoxon(differences[differences != 0]).pvalue)
@@ -95,10 +95,8 @@ def rank_biserial(differences: np.ndarray) -> float:
     """Return the matched-pairs rank-biserial correlation: favourable minus unfavourable share of the ranks.
 
     Kerby, "The simple difference formula", Comprehensive Psychology 3:1, 2014. 0 when all differences are
-    zero, NaN without any.
+    zero.
     """
-    if not len(differences):
-        return np.nan
     nonzero = differences[differences != 0]
     if not len(nonzero):
         return 0.0
