@@ -4,9 +4,12 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint benchmark clean
+.PHONY: demo compare test lint benchmark clean
 demo: $(READY)
 	$(BIN)/python experiments/demo.py
+
+compare: $(READY)
+	$(BIN)/python experiments/compare_phantom_methods.py
 
 test: $(READY)
 	$(BIN)/python -m pytest
@@ -25,4 +28,4 @@ $(READY): requirements.txt pyproject.toml
 	touch $(READY)
 
 clean:
-	rm -rf $(VENV) demo
+	rm -rf $(VENV) demo phantom_methods

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from spider2d import cli
+from spider2d.cost_file import peak_memory_gb
 from spider2d.errors import CheckpointError
 
 CHECKPOINTS = (Path("runs/phantom_2d/best.pt"), Path("demo/runs/phantom_2d/best.pt"))
@@ -42,7 +43,7 @@ def main(args: argparse.Namespace) -> None:
     if args.run_section:
         section, folder = args.run_section
         figures = SECTION_FUNCTIONS[section](args, Path(folder))
-        print(json.dumps(figures | {"peak memory GB": peak_memory_gb()}))
+        print(json.dumps(figures | {"peak memory GB": peak_memory_gb() or "not measured on Windows"}))
         return
     with tempfile.TemporaryDirectory() as folder:
         for section in SECTIONS:
@@ -59,16 +60,6 @@ def run_in_own_process(section: str, folder: str) -> dict[str, float | str]:
     command = [sys.executable, __file__, *sys.argv[1:], "--run-section", section, folder]
     output = subprocess.run(command, check=True, stdout=subprocess.PIPE, encoding="utf-8").stdout
     return json.loads(output.splitlines()[-1])
-
-
-def peak_memory_gb() -> float | str:
-    """Return the largest resident memory of this process so far in GB (10^9 bytes)."""
-    if sys.platform == "win32":
-        return "not measured on Windows"
-    import resource
-
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
 
 
 def seconds_of(work: Callable[[], object]) -> float:

@@ -1,17 +1,15 @@
-"""The whole path on phantom data, on any computer: phantom -> slices -> training -> masks -> 3D scores.
+"""The whole path on phantom data, on any computer: phantom, slices, training, masks, 3D scores, report.
 
 Runs the documented commands one after the other and prints what each takes. The second run reuses what is
 there already; delete the folder to start afresh.
 """
 
 import argparse
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 from spider2d import cli
-from spider2d.errors import Spider2dError
+from spider2d.cli import run_step
 
 CONFIG = cli.PROJECT_ROOT / "experiments" / "phantom_2d.yaml"
 
@@ -32,6 +30,7 @@ def demo_steps(output: Path, patients: int, max_minutes: float) -> list[tuple[st
     """Return (title, command) of every step; commands are what a user would type after ``python``."""
     data, slices, run = output / "phantom", output / "slices", output / "runs" / "phantom_2d"
     predictions, scores = output / "predictions", output / "scores"
+    comparison = ["src/compare_2d_3d.py", f"2D U-Net={scores}", "--output", output / "comparison"]
     resume = ["--resume"] if (run / "last.pt").exists() else []
     steps = [
         ("Phantom data set", ["preprocessing/make_phantom.py", "--output", data, "--patients", patients]),
@@ -51,19 +50,14 @@ def demo_steps(output: Path, patients: int, max_minutes: float) -> list[tuple[st
             ["src/evaluate_volumes.py", "--references", data / "masks", "--predictions", predictions]
             + ["--dataset", data, "--subset", "validation", "--output", scores],
         ),
+        (
+            "Cost",
+            ["experiments/measure_cost.py", "--checkpoint", run / "best.pt", "--repeats", 1]
+            + ["--output", scores / "cost.json"],
+        ),
+        ("Comparison with published figures", [*comparison, "--dataset", data]),
     ]
     return [(title, [str(word) for word in command]) for title, command in steps]
-
-
-def run_step(title: str, command: list[str]) -> float:
-    """Run one documented command and return its seconds; raise Spider2dError when it fails."""
-    print(f"\n=== {title}: python {' '.join(command)}", flush=True)
-    start = time.perf_counter()
-    script = cli.PROJECT_ROOT / command[0]
-    code = subprocess.run([sys.executable, str(script), *command[1:]], check=False).returncode
-    if code != 0:
-        raise Spider2dError(f"the step '{title}' ended with exit code {code}; its message stands above")
-    return time.perf_counter() - start
 
 
 def main(args: argparse.Namespace) -> None:
@@ -75,6 +69,7 @@ def main(args: argparse.Namespace) -> None:
     print("\nTime: " + ", ".join(f"{title} {s:.0f} s" for title, s in seconds), end="")
     print(f"; together {sum(s for _, s in seconds) / 60:.1f} min")
     print("\nOpen next:")
+    print(f"  the result beside published figures   {args.output / 'comparison' / 'report.html'}")
     print(f"  masks, reports and overlay pictures   {args.output / 'predictions'}")
     print(f"  the slices the network saw            {args.output / 'slices' / 'contact_sheet.png'}")
     print(f"  scores per case and structure         {args.output / 'scores'}")

@@ -14,6 +14,8 @@ def test_every_step_is_a_command_its_script_understands(tmp_path):
         "train.py",
         "infer_volume.py",
         "evaluate_volumes.py",
+        "measure_cost.py",
+        "compare_2d_3d.py",
     ]
     for _, (script, *words) in steps:
         load_script(script).parse_args(words)

@@ -12,7 +12,7 @@ PACKAGE = SOURCE / "spider2d"
 
 # From the foundation up: a module may import modules of its own rank and of lower ones.
 RANKS = [
-    {"errors", "labels", "cli", "config", "atomic_write"},
+    {"errors", "labels", "cli", "config", "atomic_write", "cost_file"},
     {"data"},
     {"models", "checkpoint"},
     {"inference"},

@@ -4,7 +4,9 @@ import argparse
 import math
 import os
 import re
+import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -98,3 +100,18 @@ def describe(error: Exception) -> str:
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.filename}: {error.strerror}"
     return str(error)
+
+
+def run_step(title: str, command: list[str]) -> float:
+    """Run one documented command, a script of the project and its words, and return its seconds.
+
+    Raises:
+        Spider2dError: It fails.
+    """
+    print(f"\n=== {title}: python {' '.join(command)}", flush=True)
+    start = time.perf_counter()
+    script = PROJECT_ROOT / command[0]
+    code = subprocess.run([sys.executable, str(script), *command[1:]], check=False).returncode
+    if code != 0:
+        raise Spider2dError(f"the step '{title}' ended with exit code {code}; its message stands above")
+    return time.perf_counter() - start

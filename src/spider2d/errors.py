@@ -27,3 +27,7 @@ class OutputError(Spider2dError):
 
 class ScoreError(Spider2dError):
     """A reference and a prediction cannot be compared."""
+
+
+class ComparisonError(Spider2dError):
+    """Scored runs are damaged, or were not scored on the same cases and references."""

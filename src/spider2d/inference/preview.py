@@ -70,18 +70,21 @@ def draw_preview(
 
 
 def choose_slices(labels_sra: np.ndarray, slice_spacing_mm: float) -> list[int]:
-    """Return the slices to show, left to right: the one through the canal's middle and one on each side.
+    """Return the slices to show, left to right: ``middle_slice`` and one on each side.
 
-    The middle one shows most canal; without a canal most labels; without labels it is the middle of the
-    volume. Beside it ``PARASAGITTAL_MM`` away, or the outermost slices; each slice once.
+    Beside it ``PARASAGITTAL_MM`` away, or the outermost slices; each slice once.
     """
-    n_slices = len(labels_sra)
+    middle, last = middle_slice(labels_sra), len(labels_sra) - 1
+    steps = round(PARASAGITTAL_MM / slice_spacing_mm)
+    return sorted({max(middle - steps, 0), middle, min(middle + steps, last)})
+
+
+def middle_slice(labels_sra: np.ndarray) -> int:
+    """Return the slice that shows most canal; without a canal most labels; without labels the middle one."""
     counts = (labels_sra == CANAL_LABEL).sum(axis=(1, 2))
     if not counts.any():
         counts = (labels_sra > 0).sum(axis=(1, 2))
-    middle = int(counts.argmax()) if counts.any() else n_slices // 2
-    steps = round(PARASAGITTAL_MM / slice_spacing_mm)
-    return sorted({max(middle - steps, 0), middle, min(middle + steps, n_slices - 1)})
+    return int(counts.argmax()) if counts.any() else len(labels_sra) // 2
 
 
 def _write_numbers(panel: Axes, labels_hw: np.ndarray) -> None:

@@ -28,6 +28,8 @@ PHANTOM_VERSION = 3
 """Raised whenever the same seed gives other files, so that old and new ones never mix in a folder."""
 PADDING_VALUE = -1000
 MAX_VALUE = 3096
+NOTE_NAME = "phantom.json"
+"""File by which a data set folder is known to be synthetic."""
 VALIDATION_EVERY = 5
 SPACE_EVERY = 6
 
@@ -101,8 +103,8 @@ def write_dataset(
 
 
 def claim_folder(root: Path, settings: dict, n_patients: int) -> None:
-    """Note the settings in ``phantom.json``, or refuse a folder that holds something else."""
-    note = root / "phantom.json"
+    """Note the settings in ``NOTE_NAME``, or refuse a folder that holds something else."""
+    note = root / NOTE_NAME
     elsewhere = "Delete the folder, or choose another one with --output."
     if note.exists():
         try:

@@ -1,0 +1,77 @@
+"""Measure what a checkpoint costs: parameters, operations, seconds and peak memory for one volume.
+
+Without --volume a phantom of 17 x 512 x 512 voxels at 4 x 0.6 x 0.6 mm is segmented, the same for every
+method. What the training noted in cost.json beside the checkpoint is taken over. The comparison reads the
+file when it lies in the scores folder: --output SCORES/cost.json.
+"""
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+from spider2d import cli
+from spider2d.cost_file import COST_NAME, Cost, add_cost, read_cost, write_cost
+from spider2d.errors import CheckpointError
+
+SHAPE_SRA, SPACING_SRA_MM = (17, 512, 512), (4.0, 0.6, 0.6)
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = cli.make_parser(__doc__)
+    parser.add_argument(
+        "--checkpoint", type=Path, default=Path("runs/phantom_2d/best.pt"), help="network (%(default)s)"
+    )
+    parser.add_argument("--volume", type=Path, help="volume to segment (default: a phantom of fixed size)")
+    parser.add_argument(
+        "--output", type=Path, default=Path("scores") / COST_NAME, help="file to write (%(default)s)"
+    )
+    parser.add_argument("--threads", type=cli.whole_number(1), help="CPU threads (default: all cores)")
+    parser.add_argument("--repeats", type=cli.whole_number(1), default=3, help="timed runs (%(default)s)")
+    return parser.parse_args(argv)
+
+
+def write_phantom(folder: Path) -> Path:
+    """Write the phantom every method is measured on, and return its file."""
+    import numpy as np
+
+    from spider2d.data.phantom.dataset import stored_image, volume_on_grid
+    from spider2d.data.phantom.series import make_series
+    from spider2d.data.volume import from_canonical, write_volume
+
+    series = make_series(1, "t2", SHAPE_SRA, SPACING_SRA_MM)
+    rng = np.random.default_rng(1)
+    like = volume_on_grid(series, rng)
+    path = folder / "phantom.mha"
+    write_volume(path, from_canonical(stored_image(series, rng), like))
+    return path
+
+
+def main(args: argparse.Namespace) -> None:
+    """Measure, add what the training noted, write, print."""
+    if not args.checkpoint.is_file():
+        raise CheckpointError(f"{args.checkpoint}: no such checkpoint; python src/train.py makes one")
+    import torch
+
+    from spider2d.reports.measure_cost import measure_cost
+
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    noted = args.checkpoint.parent / COST_NAME
+    known = read_cost(noted) if noted.is_file() else Cost()
+    if args.volume:
+        measured = measure_cost(args.checkpoint, args.volume, args.repeats)
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            measured = measure_cost(args.checkpoint, write_phantom(Path(folder)), args.repeats)
+    cost = add_cost(known, measured)
+    write_cost(args.output, cost)
+    for key, value in cost.model_dump(exclude_none=True).items():
+        print(f"  {key:26} {f'{value:.4g}' if isinstance(value, float) else value}")
+    print(f"wrote {args.output}")
+    print(f"next: python src/compare_2d_3d.py NAME={args.output.parent}")
+
+
+if __name__ == "__main__":
+    sys.exit(cli.run(main, parse_args()))

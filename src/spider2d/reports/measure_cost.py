@@ -1,0 +1,114 @@
+"""Measure what a checkpoint costs on one volume, by running the real segmentation on it.
+
+Nothing here knows how the network works: operations are counted while ``segment_volume`` runs, so slices,
+windows and overlaps count as often as they are really computed, and all architectures are measured alike.
+"""
+
+import platform
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from spider2d.checkpoint import load_network
+from spider2d.cost_file import Cost, Dimension, peak_memory_gb
+from spider2d.data.volume import Volume, read_volume, to_canonical, write_volume
+from spider2d.inference.segment import SegmentOptions, segment_volume
+from spider2d.inference.slicewise import choose_precision
+from spider2d.models.spec import ModelSpec
+
+
+def measure_cost(checkpoint: Path, volume_path: Path, repeats: int = 3) -> Cost:
+    """Measure parameters, operations, seconds and memory of inference.
+
+    Call it in a fresh process: the peak memory is that of the process so far.
+
+    Args:
+        checkpoint: The network.
+        volume_path: The volume to segment.
+        repeats: Timed runs after one to warm up; the median counts.
+
+    Returns:
+        The cost of inference; nothing about the training.
+
+    Raises:
+        CheckpointError: The checkpoint cannot be used.
+        VolumeError: The volume cannot be used.
+    """
+    network, spec, _ = load_network(checkpoint)
+    seconds = _median_seconds(network, spec, volume_path, "cpu", repeats)
+    peak_gb = peak_memory_gb()  # before the counting, which takes memory of its own
+    volume = read_volume(volume_path)
+    array_sra, spacing_sra_mm = to_canonical(volume)
+    gmac, dimension = _count_operations(network, spec, volume)
+    cost = Cost(
+        architecture=spec.architecture,
+        dimension=dimension,
+        parameters=sum(parameter.numel() for parameter in network.parameters()),
+        model_file_mb=checkpoint.stat().st_size / 1e6,
+        gmac_per_slice=gmac / len(array_sra),
+        gmac_per_volume=gmac,
+        volume_shape_sra=array_sra.shape,
+        volume_spacing_sra_mm=tuple(round(float(mm), 4) for mm in spacing_sra_mm),
+        seconds_per_volume=seconds,
+        device=f"{_cpu_name()}, {torch.get_num_threads()} threads, {choose_precision('auto', 'cpu')}",
+        peak_memory_gb=peak_gb,
+    )
+    if not torch.cuda.is_available():
+        return cost
+    return cost.model_copy(update=_gpu_figures(network, spec, volume_path, repeats))
+
+
+def _gpu_figures(network: torch.nn.Module, spec: ModelSpec, volume_path: Path, repeats: int) -> dict:
+    torch.cuda.reset_peak_memory_stats()
+    seconds = _median_seconds(network.to("cuda"), spec, volume_path, "cuda", repeats)
+    return {
+        "seconds_per_volume_gpu": seconds,
+        "gpu": torch.cuda.get_device_name(),
+        "peak_gpu_memory_gb": torch.cuda.max_memory_allocated() / 1e9,
+    }
+
+
+def _median_seconds(
+    network: torch.nn.Module, spec: ModelSpec, volume_path: Path, device: str, repeats: int
+) -> float:
+    """Return the seconds from file to label file, the network loaded."""
+    options = SegmentOptions(device, choose_precision("auto", device))
+    seconds = []
+    with tempfile.TemporaryDirectory() as folder:
+        for _ in range(repeats + 1):
+            start = time.perf_counter()
+            segmentation = segment_volume(read_volume(volume_path), network, spec, options)
+            write_volume(Path(folder) / "labels.mha", segmentation.labels)
+            seconds.append(time.perf_counter() - start)
+    return statistics.median(seconds[1:])
+
+
+def _count_operations(network: torch.nn.Module, spec: ModelSpec, volume: Volume) -> tuple[float, Dimension]:
+    """Return 10^9 multiply-accumulate operations of one volume, and what the network saw at once."""
+    seen_shapes: list[torch.Size] = []
+    hook = network.register_forward_pre_hook(lambda _, inputs: seen_shapes.append(inputs[0].shape))
+    with FlopCounterMode(display=False) as counter:
+        segment_volume(volume, network, spec, SegmentOptions())
+    hook.remove()
+    return counter.get_total_flops() / 2 / 1e9, dimension_of(seen_shapes[0])
+
+
+def dimension_of(input_shape: torch.Size) -> Dimension:
+    """Return "3D" for (N, C, S, H, W), "2D" for (N, 1, H, W), and "2.5D" where C slices are channels."""
+    if len(input_shape) == 5:
+        return "3D"
+    return "2D" if input_shape[1] == 1 else "2.5D"
+
+
+def _cpu_name() -> str:
+    """Return the processor's name where the system tells it, else its kind."""
+    information = Path("/proc/cpuinfo")
+    if information.is_file():
+        for line in information.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

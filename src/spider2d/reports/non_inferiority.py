@@ -1,0 +1,82 @@
+"""Is the first method within a margin of another one? One-sided, with the margin stated beforehand.
+
+The lower 95 % bound of the mean difference (Student's t over patients) must lie above minus the margin. That
+a bound does not is no proof of the contrary, and the sentences say so.
+"""
+
+import numpy as np
+
+from spider2d.reports.comparison import Comparison
+from spider2d.reports.difference_tables import Difference, dice_differences
+from spider2d.reports.document import Table
+from spider2d.reports.wording import NOT_AVAILABLE, signed
+
+
+def is_shown(difference: Difference, margin: float) -> bool:
+    """Return whether the difference is above minus the margin with 95 % confidence; False for one patient."""
+    return bool(difference.paired.lower_bound > -margin)
+
+
+def non_inferiority_sentences(comparison: Comparison) -> list[str]:
+    """Say for every pair in which structures the first method is within the margin of the other."""
+    differences = dice_differences(comparison)
+    return [
+        _pair_sentence([d for d in differences if d.other is other], comparison.margin_dice)
+        for _, other in comparison.pairs
+    ]
+
+
+def _pair_sentence(differences: list[Difference], margin: float) -> str:
+    first, other = differences[0].first.name, differences[0].other.name
+    if all(np.isnan(d.paired.lower_bound) for d in differences):
+        n = max(d.paired.n_patients for d in differences)
+        question = f"Whether {first} is within {margin:g} Dice of {other} cannot be said"
+        return f"{question}: patients with both values: {n}, needed: 2."
+    shown = [_facts(d) for d in differences if is_shown(d, margin)]
+    open_ = [_facts(d) for d in differences if not is_shown(d, margin)]
+    within = f"{first} is within {margin:g} Dice of {other} with 95 % confidence"
+    if not open_:
+        return f"{within}: {', '.join(shown)}."
+    if not shown:
+        return f"It is NOT shown that {within}: {', '.join(open_)}."
+    return f"{within} for {', '.join(shown)}. It is NOT shown for {', '.join(open_)}."
+
+
+def _facts(difference: Difference) -> str:
+    paired = difference.paired
+    return (
+        f"{difference.structure} (difference {signed(paired.patient_mean, 3)}, "
+        f"lower bound {signed(paired.lower_bound, 3)})"
+    )
+
+
+def non_inferiority_table(comparison: Comparison) -> Table:
+    """Return difference, bound and verdict of every pair and structure."""
+    margin = comparison.margin_dice
+    rows = [_row(difference, margin) for difference in dice_differences(comparison)]
+    columns = ("comparison", "structure", "patients", "mean difference", "lower 95 % bound")
+    return Table(
+        (*columns, f"within {margin:g} Dice?", "smallest margin that holds"),
+        tuple(rows),
+        f"Non-inferiority: is the first method within {margin:g} Dice of the other?",
+        "Mean over patients of each patient's mean difference, first minus other; one-sided 95 % bound by "
+        "Student's t over patients. Each row stands by itself, without correction for their number. \"Not "
+        'shown" means that these data do not show it, not that the opposite is shown. A margin chosen after '
+        "looking at the last column proves nothing.",
+        text_columns=2,
+    )
+
+
+def _row(difference: Difference, margin: float) -> tuple[str, ...]:
+    paired = difference.paired
+    known = not np.isnan(paired.lower_bound)
+    verdict = "yes" if is_shown(difference, margin) else "not shown"
+    return (
+        f"{difference.first.name} - {difference.other.name}",
+        difference.structure,
+        str(paired.n_patients),
+        signed(paired.patient_mean, 3),
+        signed(paired.lower_bound, 3),
+        verdict if known else "cannot be said",
+        f"{max(-paired.lower_bound, 0):.3f}" if known else NOT_AVAILABLE,
+    )

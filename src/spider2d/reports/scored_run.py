@@ -1,0 +1,165 @@
+"""One scored run, read back from the files of ``evaluate_volumes.py`` and checked."""
+
+import csv
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from spider2d.cost_file import COST_NAME, Cost, read_cost
+from spider2d.errors import ComparisonError
+from spider2d.evaluation.score_output import SCHEMA
+from spider2d.reports.study import RunSource
+
+METRICS_NAME, CASES_NAME, INSTANCES_NAME = "metrics.json", "per_case.csv", "per_structure.csv"
+_SCORE_AGAIN = "Score it again: python src/evaluate_volumes.py --predictions PREDICTIONS --output {}"
+_NEEDED_KEYS = (
+    *("strict", "instances", "by_sequence", "confidence_intervals", "cases", "not_scored"),
+    *("references", "predictions", "references_digest"),
+)
+_TEXT_COLUMNS = ("case", "patient", "sequence", "reference_digest", "notes")
+
+
+@dataclass(frozen=True)
+class CaseScores:
+    """The figures of one case by column name (NaN = not defined), and what it was scored against."""
+
+    name: str
+    patient: str
+    sequence: str
+    reference_digest: str
+    values: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class InstanceDice:
+    """Dice of one reference structure of one case; 0 when it was missed."""
+
+    case: str
+    structure: str
+    label: int
+    dice: float
+
+
+@dataclass(frozen=True)
+class ScoredRun:
+    """Everything a comparison knows of one method.
+
+    Attributes:
+        name: Name of the method.
+        dimension: "2D", "2.5D", "3D", or None when nobody said.
+        scores: Folder the scores were read from.
+        metrics: Content of ``metrics.json``.
+        cases: Rows of ``per_case.csv`` by case, in the order of the file.
+        instances: Reference structures of ``per_structure.csv``.
+        cost: What is known of its cost; empty without a cost file.
+        predictions: Folder of its label files, or None when it is not there.
+    """
+
+    name: str
+    dimension: str | None
+    scores: Path
+    metrics: Mapping
+    cases: Mapping[str, CaseScores]
+    instances: tuple[InstanceDice, ...]
+    cost: Cost
+    predictions: Path | None
+
+
+def read_run(source: RunSource) -> ScoredRun:
+    """Read and check one run.
+
+    Raises:
+        ComparisonError: A file is missing, damaged, of another schema, or the files do not belong together.
+        ConfigError: The cost file is not valid.
+    """
+    folder = source.scores
+    metrics = _read_metrics(folder)
+    cases = {row["case"]: _case(row, folder) for row in _read_csv(folder, CASES_NAME)}
+    instances = tuple(
+        _instance(row, folder) for row in _read_csv(folder, INSTANCES_NAME) if row.get("reference_label")
+    )
+    if sorted(cases) != sorted(metrics["cases"]) or not {i.case for i in instances} <= set(cases):
+        raise ComparisonError(
+            f"{folder}: {METRICS_NAME}, {CASES_NAME} and {INSTANCES_NAME} hold different cases. "
+            + _SCORE_AGAIN.format(folder)
+        )
+    cost_path = source.cost or folder / COST_NAME
+    cost = read_cost(cost_path) if source.cost or cost_path.is_file() else Cost()
+    predictions = source.predictions or Path(metrics["predictions"])
+    return ScoredRun(
+        name=source.name,
+        dimension=source.dimension or cost.dimension,
+        scores=folder,
+        metrics=metrics,
+        cases=cases,
+        instances=instances,
+        cost=cost,
+        predictions=predictions if predictions.is_dir() else None,
+    )
+
+
+def _read_metrics(folder: Path) -> dict:
+    path = folder / METRICS_NAME
+    text = _read_text(folder, METRICS_NAME)
+    try:
+        metrics = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ComparisonError(
+            f"{path}: damaged, not readable as JSON ({error}). " + _SCORE_AGAIN.format(folder)
+        ) from error
+    found = metrics.get("schema") if isinstance(metrics, dict) else None
+    if found != SCHEMA:
+        raise ComparisonError(
+            f"{path}: needed are scores of schema {SCHEMA}, found {found}. " + _SCORE_AGAIN.format(folder)
+        )
+    missing = [key for key in _NEEDED_KEYS if key not in metrics]
+    if missing or not metrics["cases"]:
+        what = f"no {missing[0]!r} in it" if missing else "it holds no case"
+        raise ComparisonError(f"{path}: incomplete, {what}. " + _SCORE_AGAIN.format(folder))
+    return metrics
+
+
+def _read_text(folder: Path, name: str) -> str:
+    path = folder / name
+    if not path.is_file():
+        raise ComparisonError(
+            f"{path}: no such file. Needed: a folder written by evaluate_volumes.py. "
+            + _SCORE_AGAIN.format(folder)
+        )
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ComparisonError(f"{path}: damaged, not UTF-8. " + _SCORE_AGAIN.format(folder)) from error
+
+
+def _read_csv(folder: Path, name: str) -> list[dict[str, str]]:
+    rows = list(csv.DictReader(_read_text(folder, name).splitlines()))
+    if not rows or any(None in row or None in row.values() for row in rows):
+        raise ComparisonError(f"{folder / name}: empty or cut short. " + _SCORE_AGAIN.format(folder))
+    return rows
+
+
+def _case(row: Mapping[str, str], folder: Path) -> CaseScores:
+    try:
+        identity = [row[name] for name in ("case", "patient", "sequence", "reference_digest")]
+        values = {key: _number(value) for key, value in row.items() if key not in _TEXT_COLUMNS}
+    except (KeyError, ValueError) as error:
+        raise ComparisonError(
+            f"{folder / CASES_NAME}: damaged ({error}). " + _SCORE_AGAIN.format(folder)
+        ) from error
+    return CaseScores(*identity, values)
+
+
+def _instance(row: Mapping[str, str], folder: Path) -> InstanceDice:
+    try:
+        return InstanceDice(row["case"], row["structure"], int(row["reference_label"]), _number(row["dice"]))
+    except (KeyError, ValueError) as error:
+        raise ComparisonError(
+            f"{folder / INSTANCES_NAME}: damaged ({error}). " + _SCORE_AGAIN.format(folder)
+        ) from error
+
+
+def _number(cell: str) -> float:
+    return float(cell) if cell else math.nan

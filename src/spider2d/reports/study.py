@@ -1,0 +1,77 @@
+"""Which runs are compared: ``NAME=FOLDER`` on the command line, or a YAML study file that says more."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from spider2d.config import ConfigModel, load_config
+from spider2d.cost_file import Dimension
+from spider2d.errors import ComparisonError
+
+MARGIN_DICE = 0.02
+"""Default non-inferiority margin: the largest loss of Dice that is taken as no real loss."""
+
+
+class RunSource(ConfigModel):
+    """Where a run lies.
+
+    Attributes:
+        name: What the method is called in every table and picture.
+        scores: Folder with ``metrics.json``, ``per_case.csv`` and ``per_structure.csv``.
+        dimension: "2D", "2.5D" or "3D"; None takes it from the cost file, if that says.
+        predictions: Folder of label files; None takes the one the scores name.
+        cost: Cost file; None takes ``cost.json`` in the scores folder, if there is one.
+    """
+
+    name: Annotated[str, Field(min_length=1, max_length=60)]
+    scores: Path
+    dimension: Dimension | None = None
+    predictions: Path | None = None
+    cost: Path | None = None
+
+
+class Study(ConfigModel):
+    """A whole comparison.
+
+    Attributes:
+        runs: The methods; the first one is compared with each of the others.
+        dataset: Data set folder with ``images`` and ``masks``, for pictures; None takes the one the scores
+            name.
+        margin_dice: Non-inferiority margin.
+    """
+
+    runs: Annotated[tuple[RunSource, ...], Field(min_length=1)]
+    dataset: Path | None = None
+    margin_dice: Annotated[float, Field(gt=0, lt=1)] = MARGIN_DICE
+
+
+def parse_study(words: Sequence[str]) -> Study:
+    """Return the study that the words of a command line stand for.
+
+    Args:
+        words: Either one YAML file, or any number of ``NAME=FOLDER``.
+
+    Raises:
+        ComparisonError: Another form, or a name that occurs twice.
+        ConfigError: The YAML file is missing or not valid.
+    """
+    if len(words) == 1 and Path(words[0]).suffix in (".yaml", ".yml"):
+        study = load_config(Study, Path(words[0]))
+    else:
+        study = Study(runs=tuple(_parse_run(word) for word in words))
+    names = [run.name for run in study.runs]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise ComparisonError(f"two runs are called {repeated[0]!r}; give each its own name, as in 2D=FOLDER")
+    return study
+
+
+def _parse_run(word: str) -> RunSource:
+    name, equals, folder = word.partition("=")
+    if not (equals and name.strip() and folder):
+        raise ComparisonError(
+            f"{word}: write a run as NAME=FOLDER, for example 2D=runs/a/scores (or give one study file .yaml)"
+        )
+    return RunSource(name=name.strip(), scores=Path(folder))

@@ -1,0 +1,134 @@
+"""The tables about the scored runs themselves: accuracy, sequences, cost."""
+
+import numpy as np
+
+from spider2d.cost_file import Cost
+from spider2d.labels import STRUCTURES
+from spider2d.reports.comparison import Comparison
+from spider2d.reports.document import Table
+from spider2d.reports.scored_run import ScoredRun
+from spider2d.reports.wording import NOT_AVAILABLE, amount, duration, number, with_interval
+
+SEQUENCE_METRICS = (("dice", "Dice", 3), ("asd_mm", "ASD, mm", 2), ("detection_rate", "Detection rate", 3))
+
+
+def accuracy_table(comparison: Comparison) -> Table:
+    """Return the strict figures of every structure and method over all series."""
+    rows = [
+        (structure, run.name, run.dimension or NOT_AVAILABLE, *_accuracy_cells(run, structure))
+        for structure in STRUCTURES
+        for run in comparison.runs
+    ]
+    n_patients = len(set(comparison.patients.tolist()))
+    return Table(
+        ("structure", "method", "dim.", "Dice [95 %]", "ASD mm [95 %]", "HD95 mm")
+        + ("surface Dice 1 mm", "detected", "extra"),
+        tuple(rows),
+        f"Accuracy over all {len(comparison.cases)} series of {n_patients} patients",
+        "Strict figures: true spacing, one-to-one matching, a missed structure counts as Dice 0, distances "
+        "over the detected ones. Means over series; intervals by resampling patients.",
+        text_columns=3,
+    )
+
+
+def _accuracy_cells(run: ScoredRun, structure: str) -> tuple[str, ...]:
+    strict = {name: figure["mean"] for name, figure in run.metrics["strict"].items()}
+    intervals = run.metrics["confidence_intervals"]["strict"]
+    dice, asd = f"{structure}_dice", f"{structure}_asd_mm"
+    return (
+        with_interval(strict[dice], intervals[dice], 3),
+        with_interval(strict[asd], intervals[asd], 2),
+        number(strict[f"{structure}_hd95_mm"], 2),
+        number(strict[f"{structure}_surface_dice_1mm"], 3),
+        f"{total(run, structure, 'detected_count')}/{total(run, structure, 'reference_count')}",
+        str(total(run, structure, "extra_count")),
+    )
+
+
+def total(run: ScoredRun, structure: str, count: str) -> int:
+    """Return the sum of a count over all cases."""
+    return round(sum(case.values[f"{structure}_{count}"] for case in run.cases.values()))
+
+
+def sequence_tables(comparison: Comparison) -> tuple[Table, ...]:
+    """Return one table per metric: structures and sequences down, methods across."""
+    return tuple(_sequence_table(comparison, *metric) for metric in SEQUENCE_METRICS)
+
+
+def _sequence_table(comparison: Comparison, metric: str, title: str, digits: int) -> Table:
+    rows = [
+        (structure, group, str(int(inside.sum())))
+        + tuple(
+            with_interval(*figure_of(run, f"{structure}_{metric}", sequence), digits)
+            for run in comparison.runs
+        )
+        for structure in STRUCTURES
+        for group, sequence, inside in comparison.groups()
+    ]
+    return Table(
+        ("structure", "series", "n", *(run.name for run in comparison.runs)),
+        tuple(rows),
+        f"{title} by sequence",
+        "Mean over series [95 % interval]; no interval below two patients.",
+        text_columns=2,
+    )
+
+
+def figure_of(
+    run: ScoredRun, column: str, sequence: str | None = None
+) -> tuple[float | None, list[float] | None]:
+    """Return mean and 95 % interval of a strict figure, over all series or those of one sequence."""
+    group, intervals = run.metrics, run.metrics["confidence_intervals"]
+    if sequence is not None:
+        group, intervals = group["by_sequence"][sequence], intervals["by_sequence"][sequence]
+    return group["strict"][column]["mean"], intervals["strict"][column]
+
+
+def cost_table(comparison: Comparison) -> Table:
+    """Return what every method costs."""
+    columns = ("method", "dim.", "network", "parameters, M", "file, MB", "GMAC per slice", "GMAC per volume")
+    columns += ("s per volume", "peak memory, GB", "s per volume, GPU", "training", "trained on")
+    rows = tuple(
+        (run.name, run.dimension or NOT_AVAILABLE, *_cost_cells(run.cost)) for run in comparison.runs
+    )
+    return Table(columns, rows, "Cost", _cost_note(comparison), text_columns=3)
+
+
+def _cost_cells(cost: Cost) -> tuple[str, ...]:
+    millions = None if cost.parameters is None else cost.parameters / 1e6
+    return (
+        cost.title or cost.architecture or NOT_AVAILABLE,
+        amount(millions),
+        amount(cost.model_file_mb),
+        amount(cost.gmac_per_slice),
+        amount(cost.gmac_per_volume),
+        amount(cost.seconds_per_volume),
+        amount(cost.peak_memory_gb),
+        amount(cost.seconds_per_volume_gpu),
+        duration(cost.training_seconds),
+        cost.training_device or NOT_AVAILABLE,
+    )
+
+
+def _cost_note(comparison: Comparison) -> str:
+    """Say on what each was measured, and that figures of different volumes do not compare."""
+    where = {
+        f"{cost.volume or 'a volume that was not stated'} on {cost.device or 'a device that was not stated'}"
+        for cost in (run.cost for run in comparison.runs)
+        if cost.seconds_per_volume is not None or cost.gmac_per_volume is not None
+    }
+    if not where:
+        return (
+            "No cost was measured: python experiments/measure_cost.py --checkpoint FILE --output "
+            "SCORES/cost.json, then compare again. n/a = not measured, never guessed."
+        )
+    note = f"Volume and processor: {'; '.join(sorted(where))}. n/a = not measured, never guessed."
+    if len(where) > 1:
+        note += " They differ: compare times, memory and operations only between methods measured alike."
+    return note
+
+
+def mean_of(run: ScoredRun, column: str) -> float:
+    """Return the mean of a strict figure over all series; NaN when not defined."""
+    value = figure_of(run, column)[0]
+    return np.nan if value is None else value

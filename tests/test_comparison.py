@@ -1,0 +1,160 @@
+import json
+import shutil
+
+import numpy as np
+import pytest
+from scored_runs import score, write_runs
+from tiny_dataset import labels_sra, write_series
+
+from spider2d.errors import ComparisonError, ConfigError
+from spider2d.reports.comparison import read_comparison
+from spider2d.reports.study import RunSource, Study, parse_study
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    return write_runs(tmp_path_factory.mktemp("runs"))
+
+
+@pytest.fixture
+def runs(written, tmp_path):
+    """A copy that a test may damage."""
+    return shutil.copytree(written, tmp_path / "runs")
+
+
+def compare(root, *methods, **more):
+    sources = tuple(RunSource(name=method, scores=root / method / "scores") for method in methods)
+    return read_comparison(Study(runs=sources, **more))
+
+
+def test_cases_are_laid_out_alike_for_all_runs(written):
+    comparison = compare(written, "exact", "shifted")
+    assert comparison.cases == ("1_t1", "1_t2", "2_t1", "3_t2_SPACE")
+    assert comparison.patients.tolist() == ["1", "1", "2", "3"]
+    assert [title for title, _, _ in comparison.groups()] == ["all series", "T1", "T2", "T2 SPACE"]
+    assert comparison.groups()[1][2].tolist() == [True, False, True, False]
+    exact, shifted = (comparison.values(run, "disc_dice") for run in comparison.runs)
+    assert exact.tolist() == [1, 1, 1, 1]
+    assert (shifted < 1).all() and (shifted > 0.3).all()
+
+
+def test_any_order_of_rows_gives_the_same_pairs(runs):
+    path = runs / "shifted" / "scores" / "per_case.csv"
+    head, *rows = path.read_text().splitlines()
+    path.write_text("\n".join([head, *reversed(rows)]) + "\n")
+    comparison = compare(runs, "exact", "shifted")
+    wanted = [comparison.runs[1].cases[name].values["canal_dice"] for name in comparison.cases]
+    assert comparison.values(comparison.runs[1], "canal_dice").tolist() == wanted
+
+
+def test_data_set_and_predictions_are_found_by_what_the_scores_name(written):
+    comparison = compare(written, "exact")
+    assert comparison.data.root == written / "data" and comparison.data.synthetic is False
+    assert comparison.runs[0].predictions == written / "exact" / "predictions"
+
+
+def test_phantom_is_known_by_its_note(runs):
+    (runs / "data" / "phantom.json").write_text("{}")
+    assert compare(runs, "exact", dataset=runs / "data").data.synthetic is True
+
+
+def test_data_set_that_is_gone_is_unknown(runs):
+    path = runs / "exact" / "scores" / "metrics.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"references": "elsewhere/masks"}))
+    assert compare(runs, "exact").data.synthetic is None
+
+
+def test_cost_beside_the_scores_is_taken(runs):
+    (runs / "exact" / "scores" / "cost.json").write_text('{"dimension": "2.5D", "parameters": 7}')
+    run = compare(runs, "exact").runs[0]
+    assert (run.dimension, run.cost.parameters, run.cost.gmac_per_volume) == ("2.5D", 7, None)
+
+
+def test_other_cases_are_refused_by_name(runs):
+    (runs / "shifted" / "predictions" / "1_t2.mha").unlink()
+    score(runs / "data" / "masks", runs / "shifted" / "predictions", runs / "shifted" / "scores")
+    with pytest.raises(ComparisonError) as error:
+        compare(runs, "exact", "shifted")
+    assert "1_t2 is in exact, not in shifted (no prediction of this name" in str(error.value)
+    assert "evaluate_volumes.py" in str(error.value)
+
+
+def test_other_references_are_refused_by_name(runs):
+    labels = labels_sra()
+    labels[2, 5, 30] = 1  # one voxel more
+    write_series(runs / "other", "2_t1", labels=labels)
+    shutil.copy(runs / "other" / "masks" / "2_t1.mha", runs / "data" / "masks" / "2_t1.mha")
+    score(runs / "data" / "masks", runs / "shifted" / "predictions", runs / "shifted" / "scores")
+    with pytest.raises(ComparisonError, match="different references .the first case that differs: 2_t1"):
+        compare(runs, "exact", "shifted")
+
+
+def test_missing_files_are_named(runs):
+    for name in ("metrics.json", "per_case.csv", "per_structure.csv"):
+        (runs / "exact" / "scores" / name).rename(runs / "kept")
+        with pytest.raises(ComparisonError, match=f"{name}: no such file.*evaluate_volumes.py"):
+            compare(runs, "exact")
+        (runs / "kept").rename(runs / "exact" / "scores" / name)
+
+
+@pytest.mark.parametrize(
+    ("name", "damage", "complaint"),
+    [
+        ("metrics.json", lambda text: text[:-20], "damaged, not readable as JSON"),
+        ("metrics.json", lambda text: text.replace('"schema": 1', '"schema": 2'), "schema 1, found 2"),
+        ("metrics.json", lambda text: text.replace('"strict"', '"lax"'), "incomplete, no 'strict'"),
+        ("metrics.json", lambda text: "[]", "schema 1, found None"),
+        ("per_case.csv", lambda text: text[: len(text) // 2], "cut short"),
+        ("per_case.csv", lambda text: "\n".join(text.splitlines()[:-1]) + "\n", "hold different cases"),
+        ("per_case.csv", lambda text: text.replace(",1.0,", ",one,", 1), "damaged .could not convert"),
+        ("per_structure.csv", lambda text: text.replace("3_t2_SPACE", "9_t1"), "hold different cases"),
+        ("cost.json", lambda text: '{"parametres": 3}', "did you mean parameters"),
+    ],
+)
+def test_damaged_files_are_refused(runs, name, damage, complaint):
+    path = runs / "exact" / "scores" / name
+    path.write_text(damage(path.read_text() if path.is_file() else ""))
+    with pytest.raises((ComparisonError, ConfigError), match=complaint):
+        compare(runs, "exact")
+
+
+def test_folder_that_is_no_data_set(runs):
+    with pytest.raises(ComparisonError, match="no folder images"):
+        compare(runs, "exact", dataset=runs / "exact")
+
+
+def test_words_of_the_command_line(tmp_path):
+    study = parse_study(["2D=a/scores", "nnU-Net = b=c"])
+    assert [(run.name, run.scores.as_posix().strip()) for run in study.runs] == [
+        ("2D", "a/scores"),
+        ("nnU-Net", "b=c"),
+    ]
+    assert study.margin_dice == 0.02
+
+
+@pytest.mark.parametrize("word", ["runs/a/scores", "=runs/a", "2D="])
+def test_words_of_another_form_are_refused(word):
+    with pytest.raises(ComparisonError, match="NAME=FOLDER"):
+        parse_study([word])
+
+
+def test_a_name_stands_for_one_run():
+    with pytest.raises(ComparisonError, match="two runs are called '2D'"):
+        parse_study(["2D=a", "3D=b", "2D=c"])
+
+
+def test_study_file(tmp_path):
+    path = tmp_path / "study.yaml"
+    path.write_text("margin_dice: 0.05\nruns:\n  - {name: a, scores: b, dimension: 3D}\n")
+    study = parse_study([str(path)])
+    assert study.margin_dice == 0.05 and study.runs[0].dimension == "3D"
+    path.write_text("runs:\n  - {name: a, score: b}\n")
+    with pytest.raises(ConfigError, match="score"):
+        parse_study([str(path)])
+
+
+def test_missing_values_stay_missing(runs):
+    path = runs / "exact" / "scores" / "per_case.csv"
+    path.write_text(path.read_text().replace(",1.0,", ",,", 1))
+    comparison = compare(runs, "exact")
+    assert any(np.isnan(list(row.values.values())).any() for row in comparison.runs[0].cases.values())

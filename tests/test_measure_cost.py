@@ -1,0 +1,68 @@
+import json
+
+import pytest
+import torch
+from load_script import load_script
+from painted_spine import LPS, paint_volume, spec
+
+from spider2d import cli
+from spider2d.checkpoint import save_checkpoint
+from spider2d.data.volume import to_canonical, write_volume
+from spider2d.models.unet2d import build_network
+from spider2d.reports import measure_cost
+from spider2d.training.cost import network_cost
+
+script = load_script("experiments/measure_cost.py")
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    plan = spec(decoder_channels=(8, 8, 8, 8, 8), pixel_size_mm=1.6, encoder="tu-test_efficientnet")
+    network = build_network(plan)
+    save_checkpoint(tmp_path / "run" / "best.pt", plan, network.state_dict(), {})
+    return tmp_path / "run" / "best.pt", network, plan
+
+
+def test_measured_cost_of_a_real_network(checkpoint, tmp_path, capsys):
+    path, network, plan = checkpoint
+    volume = paint_volume(LPS)[0]
+    write_volume(tmp_path / "scan.mha", volume)
+    (path.parent / "cost.json").write_text('{"training_seconds": 61.0, "architecture": "noted"}')
+    output = tmp_path / "scores" / "cost.json"
+    words = ["--checkpoint", path, "--volume", tmp_path / "scan.mha", "--output", output, "--repeats", "1"]
+    assert cli.run(script.main, script.parse_args([str(word) for word in words])) == 0
+    cost = json.loads(output.read_text())
+    shape, spacing = to_canonical(volume).array_sra.shape, to_canonical(volume).spacing_sra_mm
+    slice_hw = tuple(round(n * mm / 1.6) for n, mm in zip(shape[1:], spacing[1:], strict=True))
+    expected = network_cost(network, plan, slice_hw)
+    assert cost["gmac_per_slice"] == pytest.approx(expected.gmac_per_slice)
+    assert cost["gmac_per_volume"] == pytest.approx(shape[0] * expected.gmac_per_slice)
+    assert cost["parameters"] == expected.parameters
+    assert (cost["dimension"], cost["architecture"], cost["training_seconds"]) == ("2D", "unet2d", 61.0)
+    assert cost["volume_shape_sra"] == list(shape)
+    assert cost["model_file_mb"] == pytest.approx(path.stat().st_size / 1e6)
+    assert 0 < cost["seconds_per_volume"] < 60 and cost["peak_memory_gb"] > 0.05
+    assert "next: python src/compare_2d_3d.py" in capsys.readouterr().out
+
+
+def test_overlapping_windows_count_as_often_as_they_run(monkeypatch):
+    network = torch.nn.Conv3d(1, 2, 3, padding=1, bias=False)
+
+    def segment(volume, network, spec, options):
+        for _ in range(3):
+            network(torch.zeros(1, 1, 4, 8, 8))
+
+    monkeypatch.setattr(measure_cost, "segment_volume", segment)
+    gmac, dimension = measure_cost._count_operations(network, None, None)
+    assert dimension == "3D"
+    assert gmac == pytest.approx(3 * 2 * 27 * 4 * 8 * 8 / 1e9)
+
+
+def test_what_a_network_sees_at_once():
+    assert measure_cost.dimension_of(torch.Size((4, 1, 64, 64))) == "2D"
+    assert measure_cost.dimension_of(torch.Size((4, 3, 64, 64))) == "2.5D"
+
+
+def test_missing_checkpoint_is_a_clear_error(tmp_path, capsys):
+    assert cli.run(script.main, script.parse_args(["--checkpoint", str(tmp_path / "none.pt")])) == 1
+    assert "no such checkpoint; python src/train.py makes one" in capsys.readouterr().err
