@@ -163,6 +163,21 @@ def _run_job(
         segmentation = segment_volume(image, network, spec, options)
     except VolumeError as error:
         raise VolumeError(f"{job.image}: {error}") from error
+    return write_outputs(job, image, segmentation, run, read_seconds)
+
+
+def write_outputs(
+    job: Job, image: Volume, segmentation: Segmentation, run: dict[str, Any], read_seconds: float
+) -> dict[str, Any]:
+    """Write the files of a segmented volume, the report last; return the report.
+
+    Args:
+        job: Which files.
+        image: The image, for the preview.
+        segmentation: Labels and report.
+        run: What every report of the run says about program and network.
+        read_seconds: What reading took.
+    """
     job.report.unlink(missing_ok=True)
     start = time.perf_counter()
     write_volume(job.mask, segmentation.labels)

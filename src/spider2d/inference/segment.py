@@ -15,7 +15,7 @@ from spider2d.errors import VolumeError
 from spider2d.inference.instances import label_instances
 from spider2d.inference.predict import forward_size, predict_stack
 from spider2d.inference.report import describe_instances, find_warnings
-from spider2d.inference.restack import restack
+from spider2d.inference.restack import ClassVolume, restack
 from spider2d.models.spec import NetworkSpec
 
 CPU_BATCH_PIXELS = 512 * 512
@@ -106,15 +106,39 @@ def segment_volume(
     with watch.stage("restack"):
         class_volume = restack(_timed(batches, watch), array_sra.shape, spec.offset_head)
     watch.seconds["restack"] -= watch.seconds["network"]
+    return label_classes(volume, class_volume, watch, {"intensity_window": [window.low, window.high]})
+
+
+def label_classes(
+    volume: Volume,
+    class_volume: ClassVolume,
+    watch: Stopwatch | None = None,
+    extra: dict[str, Any] | None = None,
+) -> Segmentation:
+    """Turn a class map, whoever predicted it, into SPIDER labels on the volume's own grid and a report.
+
+    Args:
+        volume: The image.
+        class_volume: Classes on its canonical grid; without confidence the report has None for it.
+        watch: Seconds of the stages so far; None = this is the first.
+        extra: Entries of the report that the prediction adds.
+
+    Raises:
+        VolumeError: The class map does not lie on the volume's grid.
+    """
+    watch = watch or Stopwatch()
+    shape_sra, spacing_sra_mm = volume.geometry.shape_sra, volume.geometry.spacing_sra_mm
+    if class_volume.classes_sra.shape != shape_sra:
+        raise VolumeError(f"class map {class_volume.classes_sra.shape} for an image of shape {shape_sra}")
     with watch.stage("instances"):
         result = label_instances(class_volume.classes_sra, spacing_sra_mm, class_volume.offsets_rc_mm)
     with watch.stage("report"):
         instances = describe_instances(result.labels_sra, class_volume.confidence_sra, volume.geometry)
         labels = from_canonical(result.labels_sra, volume)
     report = {
-        "shape_sra": list(array_sra.shape),
+        "shape_sra": list(shape_sra),
         "spacing_sra_mm": [round(float(mm), 5) for mm in spacing_sra_mm],
-        "intensity_window": [window.low, window.high],
+        **(extra or {}),
         "instances": instances,
         "warnings": find_warnings(instances, result, volume.geometry),
         "seconds": watch.seconds,

@@ -160,7 +160,7 @@ def spec_class(architecture: object) -> type[NetworkSpec]:
     Raises:
         ConfigError: There is no such architecture.
     """
-    if architecture not in SPEC_OF_ARCHITECTURE:
+    if not isinstance(architecture, str) or architecture not in SPEC_OF_ARCHITECTURE:
         known = ", ".join(SPEC_OF_ARCHITECTURE)
         raise ConfigError(f"model.architecture = {architecture!r}: this version knows {known}")
     return SPEC_OF_ARCHITECTURE[architecture]

@@ -1,0 +1,1 @@
+"""Methods to compare with: nnU-Net by its own package (the 3D networks of MONAI are in `spider2d.models`)."""
