@@ -36,7 +36,7 @@ def build_unetr(spec: UnetrSpec) -> nn.Module:
     Raises:
         MissingPackageError: MONAI is not installed.
     """
-    return _monai_nets().UNETR(
+    network = _monai_nets().UNETR(
         in_channels=spec.in_channels,
         out_channels=spec.out_channels,
         img_size=spec.patch_shw,
@@ -47,6 +47,10 @@ def build_unetr(spec: UnetrSpec) -> nn.Module:
         norm_name="instance",
         res_block=True,
     )
+    for name, parameter in network.named_parameters():
+        if ".norm_cross_attn." in name:  # of an attention that UNETR leaves out: no gradient ever comes
+            parameter.requires_grad_(False)
+    return network
 
 
 def _monai_nets() -> ModuleType:
