@@ -1,4 +1,6 @@
-"""Train the 2D network on extracted slices; writes best.pt, last.pt, config.yaml, metrics.jsonl and curves.
+"""Train the network of a configuration, 2D or 3D, on extracted slices.
+
+Writes best.pt, last.pt, config.yaml, metrics.jsonl, cost.json and curves.
 
 python src/train.py                                             the phantom configuration
 python src/train.py --config experiments/X.yaml --set optimiser.learning_rate=1e-3
@@ -12,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spider2d import cli
-from spider2d.config import load_config
 
 if TYPE_CHECKING:
     from spider2d.training.fit import FitResult
@@ -46,9 +47,9 @@ def main(args: argparse.Namespace) -> int:
     from spider2d.training.distributed import join_processes
     from spider2d.training.fit import fit
     from spider2d.training.interrupt import stop_requests
-    from spider2d.training.train_config import TrainConfig
+    from spider2d.training.train_config import load_train_config
 
-    config = load_config(TrainConfig, args.config, args.set)
+    config = load_train_config(args.config, args.set)
     folder = args.output or Path("runs") / args.config.stem
     with join_processes() as process, stop_requests(args.max_minutes) as stop:
         result = fit(config, folder, process, stop, args.resume, args.overwrite)

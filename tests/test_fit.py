@@ -72,7 +72,7 @@ def test_run_folder_holds_what_the_readme_says(straight):
     folder, result = straight
     assert (result.step, result.total_steps, result.stopped_by) == (6, 6, None)
     names = {path.name.split(".out.")[0] for path in folder.iterdir()}
-    assert names == {"best.pt", "last.pt", "config.yaml", "metrics.jsonl", "events"}
+    assert names == {"best.pt", "last.pt", "config.yaml", "metrics.jsonl", "cost.json", "events"}
     kinds = [(line["kind"], line["step"]) for line in metrics_of(folder)]
     assert kinds == [("training", s) for s in (1, 2, 3)] + [("validation", 3)] + [
         ("training", s) for s in (4, 5, 6)

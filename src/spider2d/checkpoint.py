@@ -18,8 +18,9 @@ from torch import Tensor, nn
 from spider2d.atomic_write import replacing
 from spider2d.config import check_config
 from spider2d.errors import CheckpointError, ConfigError
-from spider2d.models.spec import ModelSpec
-from spider2d.models.unet2d import build_network
+from spider2d.models.build import build_network
+from spider2d.models.spec import NetworkSpec
+from spider2d.models.volume_spec import spec_class
 
 FORMAT_NAME, FORMAT_VERSION = "spider2d-checkpoint", 1
 
@@ -39,7 +40,7 @@ class Checkpoint:
         training: Everything needed to go on training, or None in a file made for inference.
     """
 
-    spec: ModelSpec
+    spec: NetworkSpec
     network_state: dict[str, Tensor]
     info: dict[str, Any]
     training: dict[str, Any] | None
@@ -47,7 +48,7 @@ class Checkpoint:
 
 def save_checkpoint(
     path: Path,
-    spec: ModelSpec,
+    spec: NetworkSpec,
     network_state: dict[str, Tensor],
     info: dict[str, Any],
     training: dict[str, Any] | None = None,
@@ -96,15 +97,18 @@ def load_checkpoint(path: Path) -> Checkpoint:
             f"{FORMAT_VERSION}; use the spider2d version that wrote it, or train again"
         )
     try:
-        spec = check_config(ModelSpec, content["spec"], source=f"{path}: the network's description")
+        described = content["spec"]
+        # Files written before there were other networks than the 2D one name no architecture.
+        kind = spec_class(described.get("architecture", "unet2d"))
+        spec = check_config(kind, described, source=f"{path}: the network's description")
         return Checkpoint(spec, content["network"], content["info"], content["training"])
-    except (KeyError, ConfigError) as error:
+    except (KeyError, AttributeError, ConfigError) as error:
         raise CheckpointError(f"{path}: the checkpoint is incomplete or damaged: {error}") from error
 
 
 def load_network(
     path: Path, device: str | torch.device = "cpu"
-) -> tuple[nn.Module, ModelSpec, dict[str, Any]]:
+) -> tuple[nn.Module, NetworkSpec, dict[str, Any]]:
     """Rebuild the network of a checkpoint.
 
     Args:
@@ -116,6 +120,7 @@ def load_network(
 
     Raises:
         CheckpointError: As `load_checkpoint`, or the weights do not fit the described network.
+        MissingPackageError: A 3D network, and MONAI is not installed.
     """
     checkpoint = load_checkpoint(path)
     try:

@@ -58,10 +58,20 @@ def load_config(model_class: type[Model], path: Path | None, overrides: Sequence
         ConfigError: The file is missing or not YAML, a key is unknown (the nearest valid one is named), or a
             value has the wrong type or range.
     """
+    return check_config(model_class, read_tree(path, overrides), source=name_source(path))
+
+
+def read_tree(path: Path | None, overrides: Sequence[str] = ()) -> dict:
+    """Return the values of a YAML file (None: no values) with the overrides applied, not yet checked."""
     tree = {} if path is None else _read_yaml(path)
     for override in overrides:
         _apply_override(tree, override)
-    return check_config(model_class, tree, source="the configuration" if path is None else str(path))
+    return tree
+
+
+def name_source(path: Path | None) -> str:
+    """Return what messages call the configuration."""
+    return "the configuration" if path is None else str(path)
 
 
 def check_config(model_class: type[Model], tree: dict, source: str) -> Model:

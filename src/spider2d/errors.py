@@ -21,6 +21,10 @@ class CheckpointError(Spider2dError):
     """A checkpoint is missing, truncated, of another version, or not a checkpoint."""
 
 
+class MissingPackageError(Spider2dError):
+    """An optional package that the wanted method needs is not installed."""
+
+
 class OutputError(Spider2dError):
     """A folder or file that results go to cannot be written."""
 

@@ -16,7 +16,10 @@ from spider2d.data.warp import WarpToPatch
 
 
 class Patch(NamedTuple):
-    """A sample: image float32 (h, w, C) in 0-2, label maps uint8 (h, w), centres (N, 2) in pixels."""
+    """A sample: image float32 (h, w, C) in 0-2, label maps uint8 (h, w), centres (N, 2) in pixels.
+
+    The sample of a volume has its slices as channels, in the label maps too (h, w, S).
+    """
 
     image_hwc: np.ndarray
     classes: np.ndarray
@@ -53,12 +56,12 @@ class Augmentation:
         centres_rc: np.ndarray,
         seed: int,
     ) -> Patch:
-        """Augment one slice.
+        """Augment one slice, or the slices of a volume, all alike.
 
         Args:
-            image_hwc: float32 (H, W, C), normalised (0-2).
-            classes: uint8 (H, W).
-            instances: uint8 (H, W).
+            image_hwc: float32 (H, W, C), normalised (0-2); a volume's slices are channels.
+            classes: uint8 (H, W), or (H, W, S) for a volume.
+            instances: uint8, same shape.
             centres_rc: Points (N, 2), row and column, that move along; they may lie outside.
             seed: Decides everything that is random.
 

@@ -13,6 +13,9 @@ OFFSET_UNIT_MM = 10.0
 Probability = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 PatchSide = Annotated[int, Field(ge=32, le=2048, multiple_of=32)]
+VolumePatchSide = Annotated[int, Field(ge=4, le=512)]
+PatchShw = tuple[VolumePatchSide, VolumePatchSide, VolumePatchSide]
+SliceSpacing = Annotated[float, Field(gt=0, le=20)]
 
 
 class SyntheticConfig(ConfigModel):
@@ -29,27 +32,48 @@ class SyntheticConfig(ConfigModel):
     streams: Annotated[int, Field(ge=1, le=64)] = 1
 
 
-class DataConfig(ConfigModel):
-    """Which samples the network sees.
+class SampleConfig(ConfigModel):
+    """What 2D and 3D samples have in common.
 
     Attributes:
         slices: Folder that ``preprocessing/extract_slices.py`` wrote.
+        foreground_crop: Share of the patches centred near a labelled pixel; the others lie anywhere.
+    """
+
+    slices: Path = Path("data/slices")
+    foreground_crop: Probability = 0.85
+
+
+class DataConfig(SampleConfig):
+    """Which samples a 2D network sees.
+
+    Attributes:
         patch_hw: Rows and columns of a training patch, multiples of 32. A patch that reaches beyond the slice
             holds the floor value of normalised images there, and class background.
         channel_offsets_mm: Input channels as distances (mm, towards the patient's right) from the slice to be
             segmented; ``(0,)`` is plain 2D, ``(-4, 0, 4)`` is 2.5D.
         empty_fraction: Share of the samples whose slice shows no labelled structure.
-        foreground_crop: Share of the patches centred near a labelled pixel; the others lie anywhere.
         synthetic: Train on phantoms made on the fly instead of the training series of ``slices``, which are
             then needed for validation only; null = no.
     """
 
-    slices: Path = Path("data/slices")
     patch_hw: tuple[PatchSide, PatchSide] = (256, 192)
     channel_offsets_mm: Annotated[tuple[float, ...], Field(min_length=1, max_length=5)] = (0.0,)
     empty_fraction: Probability = 0.1
-    foreground_crop: Probability = 0.85
     synthetic: SyntheticConfig | None = None
+
+
+class VolumeDataConfig(SampleConfig):
+    """Which samples a 3D network sees; the in-plane pixel size is that of the slices folder.
+
+    Attributes:
+        slice_spacing_mm: Series are resampled along the slice axis to slices this far apart.
+        patch_shw: Slices, rows and columns of a training patch. A patch that reaches beyond the volume holds
+            the floor value of normalised images there, and class background.
+    """
+
+    slice_spacing_mm: SliceSpacing = 2.0
+    patch_shw: PatchShw = (32, 192, 192)
 
 
 class AugmentConfig(ConfigModel):
@@ -62,7 +86,7 @@ class AugmentConfig(ConfigModel):
         shear_degrees: Largest shear either way, along rows and along columns.
         elastic: Probability of a smooth elastic deformation.
         elastic_px: Standard deviation of its displacements, in pixels, at points 48 pixels apart.
-        reverse_channels: Probability of swapping left and right (2.5D only).
+        reverse_channels: Probability of swapping left and right (2.5D and 3D only).
         contrast: Probability of a smooth change of contrast: gamma, gain, offset.
         intensity_curve: Probability of a random intensity curve, rising or not: T1 looks like T2, or neither.
         bias_field: Probability of a smooth multiplicative field (coil fall-off).

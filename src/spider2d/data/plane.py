@@ -121,7 +121,7 @@ def _resize_into(resized_hw: np.ndarray, image_hw: np.ndarray) -> None:
     Smoothing and interpolation are both symmetric, so a linear ramp stays the same ramp in mm (averaging over
     the area of output pixels, OpenCV's usual way, shifts it by up to a tenth of a pixel).
     """
-    sigmas = [_smoothing_sigma(n / n_new) for n, n_new in zip(image_hw.shape, resized_hw.shape, strict=True)]
+    sigmas = [smoothing_sigma(n / n_new) for n, n_new in zip(image_hw.shape, resized_hw.shape, strict=True)]
     if any(sigmas):
         kernel_rc = [2 * math.ceil(3 * sigma) + 1 for sigma in sigmas]
         image_hw = cv2.GaussianBlur(
@@ -130,7 +130,7 @@ def _resize_into(resized_hw: np.ndarray, image_hw: np.ndarray) -> None:
     cv2.resize(image_hw, resized_hw.shape[::-1], dst=resized_hw, interpolation=cv2.INTER_LINEAR)
 
 
-def _smoothing_sigma(shrink_factor: float) -> float:
+def smoothing_sigma(shrink_factor: float) -> float:
     """Return the Gaussian sigma in input pixels that prevents aliasing when an axis shrinks, else 0.
 
     Pixels are taken for Gaussians whose full width at half maximum is the pixel size; the kernel widens the

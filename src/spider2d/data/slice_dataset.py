@@ -16,7 +16,7 @@ from torch.utils.data import Dataset
 from spider2d.data.augment import Augmentation, Patch, build_augmentation
 from spider2d.data.data_config import OFFSET_UNIT_MM, AugmentConfig, DataConfig
 from spider2d.data.plane import neighbour_indices
-from spider2d.data.slices import open_arrays, read_meta
+from spider2d.data.slices import SeriesMeta, open_arrays, read_meta
 from spider2d.errors import DatasetError
 from spider2d.labels import VERTEBRA
 
@@ -69,13 +69,7 @@ class SliceSamples(Dataset):
         augment: AugmentConfig | None,
         seed: int,
     ):
-        metas = [read_meta(slices_dir, name) for name in series_names]
-        self._metas = [meta for meta in metas if meta.foreground_slices]
-        if not self._metas:
-            raise DatasetError(
-                f"{slices_dir}: none of the {len(metas)} chosen series has labelled slices; training needs "
-                "masks. Look at manifest.csv there."
-            )
+        self._metas = labelled_metas(slices_dir, series_names)
         self._slices_dir = Path(slices_dir)
         self._config = config
         self._augment = augment
@@ -131,6 +125,22 @@ def read_channels(stack: LabelledStack, index: int, offsets_mm: Sequence[float])
     return np.stack([stack.image[i] for i in channels], axis=-1).astype(np.float32)
 
 
+def labelled_metas(slices_dir: Path | str, series_names: Sequence[str]) -> list[SeriesMeta]:
+    """Return what is known of those series that have labelled slices.
+
+    Raises:
+        DatasetError: A series is missing or damaged, or none has labelled slices.
+    """
+    metas = [read_meta(slices_dir, name) for name in series_names]
+    labelled = [meta for meta in metas if meta.foreground_slices]
+    if not labelled:
+        raise DatasetError(
+            f"{slices_dir}: none of the {len(metas)} chosen series has labelled slices; training needs "
+            "masks. Look at manifest.csv there."
+        )
+    return labelled
+
+
 def draw_slice(
     rng: np.random.Generator, slice_classes: Sequence[Sequence[str]], empty_fraction: float
 ) -> int:
@@ -150,20 +160,19 @@ def centre_offsets(
     """Return the way from each vertebra pixel to the centre of its vertebra, and where that is known.
 
     Args:
-        patch: Class and instance maps (H, W), and the centres (N, 2) in patch pixels.
+        patch: Class and instance maps (H, W), or (H, W, S), and the centres (N, 2) in patch pixels.
         labels: The N labels the centres belong to.
         spacing_rc_mm: Row and column size of a patch pixel.
 
     Returns:
-        float32 (2, H, W) in units of ``OFFSET_UNIT_MM``, 0 where unknown, and bool (H, W).
+        float32 (2, H, W[, S]) in units of ``OFFSET_UNIT_MM``, 0 where unknown, and bool (H, W[, S]).
     """
     has_centre = np.zeros(256, dtype=bool)
     centre_of = np.zeros((2, 256), dtype=np.float32)
     has_centre[list(labels)] = True
     centre_of[:, list(labels)] = patch.centres_rc.T
     known = has_centre[patch.instances] & (patch.classes == VERTEBRA)
-    height, width = known.shape
-    rows, columns = np.ogrid[:height, :width]
+    rows, columns = np.ogrid[tuple(slice(side) for side in known.shape)][:2]
     scale = np.asarray(spacing_rc_mm, dtype=np.float32) / OFFSET_UNIT_MM
     offsets = np.stack(
         [(centre_of[axis][patch.instances] - here) * scale[axis] for axis, here in enumerate((rows, columns))]

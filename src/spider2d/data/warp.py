@@ -35,7 +35,10 @@ class WarpToPatch(A.DualTransform):
     def get_params_dependent_on_data(self, params: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
         """Draw where the patch lies and how it is deformed."""
         rng, config = self.random_generator, self.config
-        centre = draw_centre(rng, data["instances"] != 0, self.patch_hw, self.foreground_crop)
+        labelled = data["instances"] != 0
+        if labelled.ndim == 3:  # the slices of a volume, all warped alike
+            labelled = labelled.any(axis=-1)
+        centre = draw_centre(rng, labelled, self.patch_hw, self.foreground_crop)
         matrix, elastic = _IDENTITY, None
         if config is not None and rng.random() < config.affine:
             matrix = draw_affine(rng, config)
@@ -57,11 +60,12 @@ class WarpToPatch(A.DualTransform):
         return warped.reshape(*self.patch_hw, -1)
 
     def apply_to_mask(self, mask: np.ndarray, maps: tuple[np.ndarray, np.ndarray], **_: Any) -> np.ndarray:
-        """Warp a label map (H, W), taking the nearest pixel."""
+        """Warp a label map (H, W), or those of S slices (H, W, S), taking the nearest pixel."""
         rows, columns = maps
-        return cv2.remap(
+        warped = cv2.remap(
             mask, columns, rows, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT, borderValue=0
         )
+        return warped.reshape(*self.patch_hw, *mask.shape[2:])
 
     def apply_to_keypoints(
         self,

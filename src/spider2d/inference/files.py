@@ -20,9 +20,17 @@ from spider2d.data.volume import Volume, read_volume, to_canonical, volume_name,
 from spider2d.errors import Spider2dError, VolumeError
 from spider2d.inference.preview import draw_preview
 from spider2d.inference.segment import Segmentation, SegmentOptions, segment_volume
-from spider2d.models.spec import ModelSpec
+from spider2d.models.spec import NetworkSpec
 
 REPORT_SCHEMA = 1
+_REPORTED_SETTINGS = {
+    "architecture",
+    "encoder",
+    "pixel_size_mm",
+    "channel_offsets_mm",
+    "slice_spacing_mm",
+    "patch_shw",
+}
 
 
 @dataclass(frozen=True)
@@ -85,15 +93,15 @@ def _job(image: Path, output: Path, mask_suffix: str, preview: bool) -> Job:
     return Job(name, image, output / f"{name}{mask_suffix}", output / f"{name}.json", picture)
 
 
-def describe_run(checkpoint: Path, spec: ModelSpec, options: SegmentOptions) -> dict[str, Any]:
+def describe_run(checkpoint: Path, spec: NetworkSpec, options: SegmentOptions) -> dict[str, Any]:
     """Return what every report of a run says about the program, the network and how it is run."""
     return {
         "program": f"spider2d {__version__}",
         "checkpoint": str(checkpoint),
         "network": {
-            "encoder": spec.encoder,
-            "pixel_size_mm": spec.pixel_size_mm,
-            "channel_offsets_mm": list(spec.channel_offsets_mm),
+            "title": spec.title,
+            "dimension": spec.dimension,
+            **spec.model_dump(mode="json", include=_REPORTED_SETTINGS),
         },
         "device": options.device,
         "precision": options.precision,
@@ -104,7 +112,7 @@ def describe_run(checkpoint: Path, spec: ModelSpec, options: SegmentOptions) -> 
 def run_jobs(
     jobs: Iterable[Job],
     network: torch.nn.Module,
-    spec: ModelSpec,
+    spec: NetworkSpec,
     options: SegmentOptions,
     run: dict[str, Any],
     rows_2d: str | None = None,
@@ -142,7 +150,7 @@ def run_jobs(
 def _run_job(
     job: Job,
     network: torch.nn.Module,
-    spec: ModelSpec,
+    spec: NetworkSpec,
     options: SegmentOptions,
     run: dict[str, Any],
     rows_2d: str | None,
@@ -155,6 +163,21 @@ def _run_job(
         segmentation = segment_volume(image, network, spec, options)
     except VolumeError as error:
         raise VolumeError(f"{job.image}: {error}") from error
+    return write_outputs(job, image, segmentation, run, read_seconds)
+
+
+def write_outputs(
+    job: Job, image: Volume, segmentation: Segmentation, run: dict[str, Any], read_seconds: float
+) -> dict[str, Any]:
+    """Write the files of a segmented volume, the report last; return the report.
+
+    Args:
+        job: Which files.
+        image: The image, for the preview.
+        segmentation: Labels and report.
+        run: What every report of the run says about program and network.
+        read_seconds: What reading took.
+    """
     job.report.unlink(missing_ok=True)
     start = time.perf_counter()
     write_volume(job.mask, segmentation.labels)

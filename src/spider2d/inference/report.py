@@ -24,20 +24,20 @@ _SIDES_SRA = (("left", "right"), ("superior", "inferior"), ("anterior", "posteri
 
 
 def describe_instances(
-    labels_sra: np.ndarray, confidence_sra: np.ndarray, geometry: Geometry
+    labels_sra: np.ndarray, confidence_sra: np.ndarray | None, geometry: Geometry
 ) -> list[dict[str, Any]]:
     """Describe every instance of a label volume.
 
     Args:
         labels_sra: Canonical label volume (slice, row, column), integer.
-        confidence_sra: uint8 of the same shape, probability times ``CONFIDENCE_SCALE``.
+        confidence_sra: uint8 of the same shape, probability times ``CONFIDENCE_SCALE``; None if unknown.
         geometry: The grid of the input.
 
     Returns:
         One dict per label, ascending: label, class, voxels, volume_ml (None for a 2D image), centroid_mm
         (LPS world; x, y of the file for a 2D image), touches_border (bool), border_sides (names of the sides
         of the volume it touches; the only slice of a volume counts as no side), confidence (0-1, mean over
-        its voxels). Empty without labels.
+        its voxels; None if unknown). Empty without labels.
     """
     boxes = enumerate(ndimage.find_objects(labels_sra), start=1)
     return [
@@ -48,7 +48,11 @@ def describe_instances(
 
 
 def _describe_instance(
-    label: int, box: tuple[slice, ...], labels_sra: np.ndarray, confidence_sra: np.ndarray, geometry: Geometry
+    label: int,
+    box: tuple[slice, ...],
+    labels_sra: np.ndarray,
+    confidence_sra: np.ndarray | None,
+    geometry: Geometry,
 ) -> dict[str, Any]:
     inside = labels_sra[box] == label
     voxels = int(inside.sum())
@@ -65,8 +69,12 @@ def _describe_instance(
         "centroid_mm": [round(mm, 2) for mm in world_position(centroid_sra, geometry)],
         "touches_border": bool(sides),
         "border_sides": sides,
-        "confidence": round(float(confidence_sra[box][inside].mean()) / CONFIDENCE_SCALE, 4),
+        "confidence": None if confidence_sra is None else _mean_confidence(confidence_sra[box][inside]),
     }
+
+
+def _mean_confidence(values: np.ndarray) -> float:
+    return round(float(values.mean()) / CONFIDENCE_SCALE, 4)
 
 
 def _border_sides(box: Sequence[slice], shape_sra: Sequence[int]) -> list[str]:
@@ -124,7 +132,7 @@ def find_warnings(
         message = "the field of view cuts the topmost vertebra"
         warnings.append(_warning("topmost_vertebra_cut", message, max(vertebrae)))
     for instance in instances:
-        if instance["confidence"] < LOW_CONFIDENCE:
+        if instance["confidence"] is not None and instance["confidence"] < LOW_CONFIDENCE:
             message = (
                 f"low confidence ({instance['confidence']:.2f}) in {instance['class']} {instance['label']}"
             )

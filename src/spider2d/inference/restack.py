@@ -24,13 +24,14 @@ class ClassVolume:
 
     Attributes:
         classes_sra: uint8 (S, R, A), the most probable class.
-        confidence_sra: uint8 (S, R, A), probability of that class times ``CONFIDENCE_SCALE``.
+        confidence_sra: uint8 (S, R, A), probability of that class times ``CONFIDENCE_SCALE``. None where a
+            foreign program does not tell.
         offsets_rc_mm: float16 (2, S, R, A), from each voxel to its vertebra's centre: row, column in mm.
             Zero on slices without any finding. None without an offset head.
     """
 
     classes_sra: np.ndarray
-    confidence_sra: np.ndarray
+    confidence_sra: np.ndarray | None
     offsets_rc_mm: np.ndarray | None
 
 

@@ -1,5 +1,6 @@
 """One volume in, one label volume and its report out: the stages of inference in their order."""
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,14 +13,16 @@ from spider2d.data.prepare import prepare_stack
 from spider2d.data.volume import Volume, from_canonical, to_canonical
 from spider2d.errors import VolumeError
 from spider2d.inference.instances import label_instances
+from spider2d.inference.predict import forward_size, predict_stack
 from spider2d.inference.report import describe_instances, find_warnings
-from spider2d.inference.restack import restack
-from spider2d.inference.slicewise import predict_slices
-from spider2d.models.spec import ModelSpec
+from spider2d.inference.restack import ClassVolume, restack
+from spider2d.models.spec import NetworkSpec
 
 CPU_BATCH_PIXELS = 512 * 512
 """One slice of 512 x 512: on a CPU larger batches leave the cache (measured: 4 slices at once take 1.1-1.3
 times as long, 17 slices 2.3 times) and need about 400 bytes per pixel."""
+CPU_BATCH_VOXELS = 2 * 512 * 512
+"""Of windows of 3D networks: torch's convolutions of single small windows are two to four times slower."""
 CUDA_BYTES_PER_PIXEL = 1500
 """What a pixel may take: several times the 400 bytes of a CPU, for workspaces and larger encoders."""
 MAX_CUDA_BATCH_PIXELS = 64 * 512 * 512
@@ -67,7 +70,7 @@ class Stopwatch:
 
 
 def segment_volume(
-    volume: Volume, network: torch.nn.Module, spec: ModelSpec, options: SegmentOptions | None = None
+    volume: Volume, network: torch.nn.Module, spec: NetworkSpec, options: SegmentOptions | None = None
 ) -> Segmentation:
     """Segment one volume into SPIDER labels on its own grid.
 
@@ -90,12 +93,12 @@ def segment_volume(
     _check_extent(array_sra.shape, spacing_sra_mm)
     with watch.stage("prepare"):
         stack_shw, window = prepare_stack(array_sra, spacing_sra_mm, spec.pixel_size_mm)
-    batches = predict_slices(
+    batches = predict_stack(
         network,
         stack_shw,
         spacing_sra_mm[0],
         spec,
-        batch_size=choose_batch_size(stack_shw.shape[1:], options),
+        batch_size=choose_batch_size(forward_size(spec, stack_shw.shape[1:]), options),
         test_time_augmentation=options.test_time_augmentation,
         device=options.device,
         precision=options.precision,
@@ -103,15 +106,39 @@ def segment_volume(
     with watch.stage("restack"):
         class_volume = restack(_timed(batches, watch), array_sra.shape, spec.offset_head)
     watch.seconds["restack"] -= watch.seconds["network"]
+    return label_classes(volume, class_volume, watch, {"intensity_window": [window.low, window.high]})
+
+
+def label_classes(
+    volume: Volume,
+    class_volume: ClassVolume,
+    watch: Stopwatch | None = None,
+    extra: dict[str, Any] | None = None,
+) -> Segmentation:
+    """Turn a class map, whoever predicted it, into SPIDER labels on the volume's own grid and a report.
+
+    Args:
+        volume: The image.
+        class_volume: Classes on its canonical grid; without confidence the report has None for it.
+        watch: Seconds of the stages so far; None = this is the first.
+        extra: Entries of the report that the prediction adds.
+
+    Raises:
+        VolumeError: The class map does not lie on the volume's grid.
+    """
+    watch = watch or Stopwatch()
+    shape_sra, spacing_sra_mm = volume.geometry.shape_sra, volume.geometry.spacing_sra_mm
+    if class_volume.classes_sra.shape != shape_sra:
+        raise VolumeError(f"class map {class_volume.classes_sra.shape} for an image of shape {shape_sra}")
     with watch.stage("instances"):
         result = label_instances(class_volume.classes_sra, spacing_sra_mm, class_volume.offsets_rc_mm)
     with watch.stage("report"):
         instances = describe_instances(result.labels_sra, class_volume.confidence_sra, volume.geometry)
         labels = from_canonical(result.labels_sra, volume)
     report = {
-        "shape_sra": list(array_sra.shape),
+        "shape_sra": list(shape_sra),
         "spacing_sra_mm": [round(float(mm), 5) for mm in spacing_sra_mm],
-        "intensity_window": [window.low, window.high],
+        **(extra or {}),
         "instances": instances,
         "warnings": find_warnings(instances, result, volume.geometry),
         "seconds": watch.seconds,
@@ -119,13 +146,15 @@ def segment_volume(
     return Segmentation(labels, report)
 
 
-def choose_batch_size(size_hw: tuple[int, int], options: SegmentOptions) -> int:
-    """Return how many slices of a size, at the network's pixels, go through it at once (at least 1)."""
+def choose_batch_size(size: tuple[int, ...], options: SegmentOptions) -> int:
+    """Return how many slices (or windows) of a size go through the network at once (at least 1)."""
     budget = options.batch_pixels
     if budget is None and torch.device(options.device).type == "cuda":
         free_bytes, _ = torch.cuda.mem_get_info()
         budget = min(free_bytes // (2 * CUDA_BYTES_PER_PIXEL), MAX_CUDA_BATCH_PIXELS)
-    return max(1, (budget or CPU_BATCH_PIXELS) // (size_hw[0] * size_hw[1]))
+    if budget is None:
+        budget = CPU_BATCH_PIXELS if len(size) == 2 else CPU_BATCH_VOXELS
+    return max(1, budget // math.prod(size))
 
 
 def _timed(batches: Iterator, watch: Stopwatch) -> Iterator:

@@ -13,7 +13,8 @@ import torch.nn.functional as F
 
 from spider2d.data.plane import neighbour_indices, pad_to_multiple
 from spider2d.errors import ConfigError
-from spider2d.models.spec import OFFSET_UNIT_MM, ModelSpec
+from spider2d.models.build import fast_layout
+from spider2d.models.spec import OFFSET_UNIT_MM, ModelSpec, NetworkSpec
 from spider2d.models.unet2d import split_output
 
 TTA_GAMMAS = (0.75, 1.33)
@@ -67,7 +68,7 @@ def predict_slices(
             probabilities, offsets_mm = (
                 _predict_augmented(network, images, spec)
                 if test_time_augmentation
-                else _predict(network, images, spec)
+                else predict_batch(network, images, spec)
             )
         yield SliceBatch(
             indices, probabilities[(..., *crop)], None if offsets_mm is None else offsets_mm[(..., *crop)]
@@ -108,11 +109,11 @@ def cpu_has_bf16() -> bool:
     return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 
 
-def _predict(
-    network: torch.nn.Module, images_nchw: torch.Tensor, spec: ModelSpec
+def predict_batch(
+    network: torch.nn.Module, images: torch.Tensor, spec: NetworkSpec
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """Return probabilities (N, 4, H, W) and offsets (N, 2, H, W) in mm, or None, of one batch."""
-    output = network(images_nchw.contiguous(memory_format=torch.channels_last))
+    """Return probabilities (N, 4, ...) and offsets (N, 2, ...) in mm, or None, of a batch (N, C, ...)."""
+    output = network(fast_layout(images))
     logits, offsets = split_output(output.float(), spec)
     return logits.softmax(dim=1), None if offsets is None else offsets * OFFSET_UNIT_MM
 
@@ -120,7 +121,7 @@ def _predict(
 def _predict_augmented(
     network: torch.nn.Module, images_nchw: torch.Tensor, spec: ModelSpec
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """Average ``_predict`` over the test-time variants, each brought back to the plain grid."""
+    """Average ``predict_batch`` over the test-time variants, each brought back to the plain grid."""
     results = [predict(images_nchw) for predict in _variants(network, spec)]
     probabilities = torch.stack([p for p, _ in results]).mean(dim=0)
     offsets = [o for _, o in results if o is not None]
@@ -129,12 +130,12 @@ def _predict_augmented(
 
 def _variants(network: torch.nn.Module, spec: ModelSpec) -> list[Callable]:
     """Return the functions images -> (probabilities, offsets) of test-time augmentation."""
-    plain = [lambda images: _predict(network, images, spec)]
-    gammas = [lambda images, g=g: _predict(network, images.clamp(min=0) ** g, spec) for g in TTA_GAMMAS]
+    plain = [lambda images: predict_batch(network, images, spec)]
+    gammas = [lambda images, g=g: predict_batch(network, images.clamp(min=0) ** g, spec) for g in TTA_GAMMAS]
     scales = [lambda images, s=s: _predict_scaled(network, images, spec, s) for s in TTA_SCALES]
     offsets = list(spec.channel_offsets_mm)
     mirrored_alike = len(offsets) > 1 and offsets == [-offset for offset in reversed(offsets)]
-    mirror = [lambda images: _predict(network, images.flip(1), spec)] if mirrored_alike else []
+    mirror = [lambda images: predict_batch(network, images.flip(1), spec)] if mirrored_alike else []
     return plain + gammas + scales + mirror
 
 
@@ -149,7 +150,7 @@ def _predict_scaled(
     step = spec.pad_multiple
     size = [max(step, round(side * scale / step) * step) for side in (height, width)]
     enlarged = F.interpolate(images_nchw, size=size, mode="bilinear", align_corners=False)
-    probabilities, offsets_mm = _predict(network, enlarged, spec)
+    probabilities, offsets_mm = predict_batch(network, enlarged, spec)
     back = {"size": (height, width), "mode": "bilinear", "align_corners": False}
     probabilities = F.interpolate(probabilities, **back)
     if offsets_mm is None:

@@ -15,7 +15,8 @@ def format_report(report: dict[str, Any]) -> str:
         name = f"{instance['class']} {instance['label']}"
         volume_ml = "-" if instance["volume_ml"] is None else f"{instance['volume_ml']:.1f}"
         sides = ", ".join(instance["border_sides"])
-        lines.append(f"{name:<14} {volume_ml:>10} {instance['confidence']:>11.2f}  {sides}".rstrip())
+        confidence = "-" if instance["confidence"] is None else f"{instance['confidence']:.2f}"
+        lines.append(f"{name:<14} {volume_ml:>10} {confidence:>11}  {sides}".rstrip())
     lines += [f"warning: {warning['message']}" for warning in report["warnings"]]
     stages = ", ".join(f"{stage} {seconds:.2f}" for stage, seconds in report["seconds"].items())
     lines.append(f"{sum(report['seconds'].values()):.2f} s ({stages})")

@@ -45,10 +45,10 @@ def training_loss(
     """Return the loss of one batch.
 
     Args:
-        logits: (N, C, H, W) class logits.
-        offsets: (N, 2, H, W) predicted offsets, or None for a network without the offset head.
-        batch: What `SliceSamples` gives: ``classes`` int64 (N, H, W), ``labelled`` bool (N, C), ``offsets``
-            float (N, 2, H, W), ``offset_mask`` bool (N, H, W).
+        logits: (N, C, ...) class logits; "..." is (H, W), or (S, H, W) for volumes, here and below.
+        offsets: (N, 2, ...) predicted offsets, or None for a network without the offset head.
+        batch: What `SliceSamples` or `VolumeSamples` gives: ``classes`` int64 (N, ...), ``labelled`` bool
+            (N, C), ``offsets`` float (N, 2, ...), ``offset_mask`` bool (N, ...).
         config: Weights of the parts.
     """
     labelled = batch["labelled"]
@@ -68,17 +68,17 @@ def merge_unlabelled(logits: Tensor, labelled: Tensor) -> Tensor:
     """Add the probability of the classes a sample's source does not label to the background's.
 
     Args:
-        logits: (N, C, H, W) class logits.
+        logits: (N, C, ...) class logits.
         labelled: bool (N, C), which classes the source of each sample labels; the background's entry is
             not looked at.
 
     Returns:
-        (N, C, H, W) logits with the same softmax, apart from unlabelled classes, which get probability 0
+        (N, C, ...) logits with the same softmax, apart from unlabelled classes, which get probability 0
         (logit -inf), and the background, which gets what they had.
     """
     if bool(labelled.all()):
         return logits
-    kept = labelled[:, :, None, None].clone()
+    kept = labelled[(..., *[None] * (logits.ndim - 2))].clone()
     kept[:, BACKGROUND] = False
     background = logits.masked_fill(kept, -torch.inf).logsumexp(dim=1, keepdim=True)
     foreground = logits.masked_fill(~kept, -torch.inf)[:, BACKGROUND + 1 :]
@@ -86,9 +86,9 @@ def merge_unlabelled(logits: Tensor, labelled: Tensor) -> Tensor:
 
 
 def merge_unlabelled_classes(classes: Tensor, labelled: Tensor) -> Tensor:
-    """Return the class map (N, H, W) with classes that a sample's source does not label as background."""
+    """Return the class map (N, ...) with classes that a sample's source does not label as background."""
     known = classes != IGNORE_CLASS
-    sample = torch.arange(len(classes), device=classes.device)[:, None, None]
+    sample = torch.arange(len(classes), device=classes.device)[(..., *[None] * (classes.ndim - 1))]
     kept = labelled[sample, classes.where(known, BACKGROUND)]
     return classes.where(kept | ~known, BACKGROUND)
 
@@ -97,8 +97,8 @@ def cross_entropy_loss(log_probabilities: Tensor, classes: Tensor) -> Tensor:
     """Return the mean of -log p over the pixels that are not ignored (0 where there are none).
 
     Args:
-        log_probabilities: (N, C, H, W).
-        classes: int64 (N, H, W); ``IGNORE_CLASS`` leaves a pixel out.
+        log_probabilities: (N, C, ...).
+        classes: int64 (N, ...); ``IGNORE_CLASS`` leaves a pixel out.
     """
     total = F.nll_loss(log_probabilities, classes, ignore_index=IGNORE_CLASS, reduction="sum")
     return total / (classes != IGNORE_CLASS).sum().clamp(min=1)
@@ -111,8 +111,8 @@ def dice_loss(probabilities: Tensor, classes: Tensor, labelled: Tensor) -> Tenso
     sums in the denominator), so slices without a structure do not weigh as much as those with it.
 
     Args:
-        probabilities: (N, C, H, W), unlabelled classes at 0.
-        classes: int64 (N, H, W); ``IGNORE_CLASS`` leaves a pixel out.
+        probabilities: (N, C, ...), unlabelled classes at 0.
+        classes: int64 (N, ...); ``IGNORE_CLASS`` leaves a pixel out.
         labelled: bool (N, C).
 
     Returns:
@@ -120,8 +120,9 @@ def dice_loss(probabilities: Tensor, classes: Tensor, labelled: Tensor) -> Tenso
     """
     reference = torch.stack([classes == value for value in range(probabilities.shape[1])], dim=1)
     probabilities = probabilities * (classes != IGNORE_CLASS)[:, None]
-    overlap = (probabilities * reference).sum(dim=(0, 2, 3))
-    size = probabilities.sum(dim=(0, 2, 3)) + reference.sum(dim=(0, 2, 3))
+    all_but_class = [axis for axis in range(probabilities.ndim) if axis != 1]
+    overlap = (probabilities * reference).sum(dim=all_but_class)
+    size = probabilities.sum(dim=all_but_class) + reference.sum(dim=all_but_class)
     dice = (2 * overlap + DICE_SMOOTHING_PIXELS) / (size + DICE_SMOOTHING_PIXELS)
     counted = labelled.any(dim=0).to(dice.dtype)
     counted[BACKGROUND] = 0
@@ -132,9 +133,9 @@ def offset_loss(predicted: Tensor, target: Tensor, mask: Tensor) -> Tensor:
     """Return the smooth L1 distance, the mean over the pixels of the mask and both components.
 
     Args:
-        predicted: (N, 2, H, W).
-        target: (N, 2, H, W), any value outside the mask.
-        mask: bool (N, H, W), the pixels of vertebrae; the loss is 0 where there are none.
+        predicted: (N, 2, ...).
+        target: (N, 2, ...), any value outside the mask.
+        mask: bool (N, ...), the pixels of vertebrae; the loss is 0 where there are none.
     """
     difference = (predicted - target).movedim(1, -1)[mask]
     total = F.smooth_l1_loss(difference, torch.zeros_like(difference), beta=OFFSET_BETA, reduction="sum")

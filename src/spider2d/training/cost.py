@@ -1,4 +1,4 @@
-"""What a network costs: parameters, and multiply-accumulate operations per slice."""
+"""What a network costs: parameters, and multiply-accumulate operations per slice, window and volume."""
 
 import copy
 from dataclasses import dataclass
@@ -7,13 +7,15 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from spider2d.models.spec import ModelSpec
+from spider2d.inference.windows import count_windows
+from spider2d.models.spec import ModelSpec, NetworkSpec
 from spider2d.models.unet2d import count_parameters
+from spider2d.models.volume_spec import VolumeSpec
 
 
 @dataclass(frozen=True)
 class NetworkCost:
-    """Cost of one forward pass over one slice.
+    """Cost of one forward pass of a 2D network over one slice.
 
     Attributes:
         parameters: Number of trainable parameters.
@@ -26,18 +28,66 @@ class NetworkCost:
     slice_hw: tuple[int, int]
 
 
-def network_cost(network: nn.Module, spec: ModelSpec, slice_hw: tuple[int, int]) -> NetworkCost:
-    """Count the operations of one slice, padded to the multiple the network needs.
+@dataclass(frozen=True)
+class WindowCost:
+    """Cost of one forward pass of a 3D network over one window.
+
+    Attributes:
+        parameters: Number of trainable parameters.
+        gmac_per_window: 10^9 multiply-accumulate operations of convolutions and matrix products.
+        window_shw: Slices, rows and columns of the window.
+    """
+
+    parameters: int
+    gmac_per_window: float
+    window_shw: tuple[int, int, int]
+
+
+def network_cost(
+    network: nn.Module, spec: NetworkSpec, slice_hw: tuple[int, int]
+) -> NetworkCost | WindowCost:
+    """Count the operations of one slice, padded to the multiple the network needs, or of one window.
 
     Args:
         network: The network; it is left as it is.
         spec: What it expects.
-        slice_hw: Rows and columns of the slice at the network's pixel size.
+        slice_hw: Rows and columns of the slice at the network's pixel size; a 3D network has its own window.
     """
-    height, width = (-(-side // spec.pad_multiple) * spec.pad_multiple for side in slice_hw)
+    parameters = count_parameters(network)
+    if isinstance(spec, VolumeSpec):
+        gmac = forward_gmac(network, (spec.in_channels, *spec.patch_shw))
+        return WindowCost(parameters, gmac, spec.patch_shw)
+    size_hw = _padded(spec, slice_hw)
+    return NetworkCost(parameters, forward_gmac(network, (spec.in_channels, *size_hw)), size_hw)
+
+
+def volume_gmac(
+    network: nn.Module, spec: NetworkSpec, shape_shw: tuple[int, int, int], slice_spacing_mm: float
+) -> float:
+    """Count the operations (10^9) of a whole volume, overlaps and padding included.
+
+    Args:
+        network: The network; it is left as it is.
+        spec: What it expects.
+        shape_shw: Slices of the volume, rows and columns at the network's pixel size.
+        slice_spacing_mm: Distance of the volume's slices.
+    """
+    if isinstance(spec, VolumeSpec):
+        gmac_per_window = forward_gmac(network, (spec.in_channels, *spec.patch_shw))
+        return gmac_per_window * count_windows(spec, shape_shw, slice_spacing_mm)
+    return shape_shw[0] * forward_gmac(network, (spec.in_channels, *_padded(spec, shape_shw[1:])))
+
+
+def forward_gmac(network: nn.Module, input_shape: tuple[int, ...]) -> float:
+    """Count the operations (10^9) of one forward pass over an input (C, ...)."""
     # On the "meta" device shapes are computed, but no numbers: exact and free.
     shadow = copy.deepcopy(network).to("meta").eval()
-    image = torch.zeros(1, spec.in_channels, height, width, device="meta")
+    image = torch.zeros(1, *input_shape, device="meta")
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         shadow(image)
-    return NetworkCost(count_parameters(network), counter.get_total_flops() / 2 / 1e9, (height, width))
+    return counter.get_total_flops() / 2 / 1e9
+
+
+def _padded(spec: ModelSpec, size_hw: tuple[int, int]) -> tuple[int, int]:
+    height, width = (-(-side // spec.pad_multiple) * spec.pad_multiple for side in size_hw)
+    return height, width

@@ -62,6 +62,8 @@ def average_buffers(network: nn.Module, process: Process) -> None:
     if process.world_size == 1:
         return
     buffers = [buffer for buffer in network.buffers() if buffer.is_floating_point()]
+    if not buffers:  # instance norms keep no statistics
+        return
     flat = torch.cat([buffer.flatten() for buffer in buffers])
     dist.all_reduce(flat)
     means = (flat / process.world_size).split([buffer.numel() for buffer in buffers])

@@ -4,21 +4,25 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 from tqdm import tqdm
 
 from spider2d.checkpoint import save_checkpoint
-from spider2d.config import config_text
+from spider2d.config import check_config, config_text
 from spider2d.data.slices import open_series
-from spider2d.models.spec import ModelSpec
+from spider2d.models.spec import NetworkSpec
+from spider2d.models.unet2d import count_parameters
+from spider2d.models.volume_spec import spec_class
 from spider2d.training import distributed
-from spider2d.training.cost import network_cost
+from spider2d.training.cost import NetworkCost, WindowCost, network_cost
 from spider2d.training.distributed import Process
 from spider2d.training.interrupt import StopRequest
 from spider2d.training.loader import build_loader, check_batch, start_loading
 from spider2d.training.overlays import series_picture
+from spider2d.training.run_cost import write_run_cost
 from spider2d.training.run_data import RunData, select_series, training_samples
 from spider2d.training.run_folder import BEST_NAME, LAST_NAME, check_folder, claim_folder
 from spider2d.training.schedule import learning_rate
@@ -31,7 +35,7 @@ from spider2d.training.state import (
     seed_everything,
 )
 from spider2d.training.tracking import Tracker
-from spider2d.training.train_config import TrainConfig
+from spider2d.training.train_config import AnyTrainConfig, TrainConfig
 from spider2d.training.train_step import (
     RunningMeans,
     finish_step,
@@ -47,7 +51,7 @@ from spider2d.training.validate import describe_summary, predict_classes, score_
 class Run:
     """What stays the same during a run; `tracker` is None in processes that write nothing."""
 
-    config: TrainConfig
+    config: AnyTrainConfig
     folder: Path
     process: Process
     data: RunData
@@ -73,7 +77,7 @@ class FitResult:
 
 
 def fit(
-    config: TrainConfig,
+    config: AnyTrainConfig,
     folder: Path,
     process: Process,
     stop: StopRequest,
@@ -88,7 +92,8 @@ def fit(
 
     Args:
         config: The whole configuration.
-        folder: The run's folder: gets config.yaml, best.pt, last.pt, metrics.jsonl and TensorBoard events.
+        folder: The run's folder: gets config.yaml, best.pt, last.pt, metrics.jsonl, cost.json and TensorBoard
+            events.
         process: This process among those that train together.
         stop: Asked after each step whether to stop.
         resume: Go on from ``last.pt``.
@@ -116,19 +121,23 @@ def fit(
     with Tracker(folder, state.step) as tracker:
         run = Run(config, folder, process, data, precision, tracker)
         _announce(run, state)
-        return _train(run, state, stop)
+        result = _train(run, state, stop)
+    write_run_cost(folder, _cost_figures(run, state), process.device, resume)
+    return result
 
 
-def build_spec(config: TrainConfig, data: RunData) -> ModelSpec:
-    """Return the description of the network a configuration asks for, on the pixel size of the slices."""
-    return ModelSpec(
-        architecture=config.model.architecture,
-        encoder=config.model.encoder,
-        decoder_channels=config.model.decoder_channels,
-        channel_offsets_mm=config.data.channel_offsets_mm,
-        pixel_size_mm=data.pixel_size_mm,
-        offset_head=config.model.offset_head,
-    )
+def build_spec(config: AnyTrainConfig, data: RunData) -> NetworkSpec:
+    """Return the description of the network a configuration asks for, on the pixel size of the slices.
+
+    Raises:
+        ConfigError: The network does not fit the samples.
+    """
+    tree = config.model.model_dump(exclude={"encoder_weights"}) | {"pixel_size_mm": data.pixel_size_mm}
+    if isinstance(config, TrainConfig):
+        tree["channel_offsets_mm"] = config.data.channel_offsets_mm
+    else:
+        tree |= {"slice_spacing_mm": config.data.slice_spacing_mm, "patch_shw": config.data.patch_shw}
+    return check_config(spec_class(config.model.architecture), tree, source="the network to be trained")
 
 
 def batches(run: Run, first_step: int) -> Iterator[dict[str, torch.Tensor]]:
@@ -223,12 +232,34 @@ def _announce(run: Run, state: TrainingState) -> None:
     """Say and record what is trained on what."""
     cost = network_cost(state.network, state.spec, run.data.slice_hw)
     run.tracker.start(config_text(run.config), cost)
-    height, width = cost.slice_hw
     print(
-        f"{state.spec.encoder} U-Net: {cost.parameters / 1e6:.2f} M parameters, "
-        f"{cost.gmac_per_slice:.2f} GMAC per slice of {height} x {width} pixels "
+        f"{state.spec.title}: {cost.parameters / 1e6:.2f} M parameters, {_describe_operations(cost)} "
         f"of {state.spec.pixel_size_mm} mm\n"
         f"{len(run.data.training)} training and {len(run.data.validation)} validation series; "
         f"{run.process.world_size} process(es) on {run.process.device.type}, {run.precision}",
         flush=True,
     )
+
+
+def _describe_operations(cost: NetworkCost | WindowCost) -> str:
+    if isinstance(cost, WindowCost):
+        size = " x ".join(map(str, cost.window_shw))
+        return f"{cost.gmac_per_window:.2f} GMAC per window of {size} voxels"
+    height, width = cost.slice_hw
+    return f"{cost.gmac_per_slice:.2f} GMAC per slice of {height} x {width} pixels"
+
+
+def _cost_figures(run: Run, state: TrainingState) -> dict[str, Any]:
+    """Return what the run cost so far, and what it was, as plain values."""
+    return {
+        "title": state.spec.title,
+        "architecture": state.spec.architecture,
+        "dimension": state.spec.dimension,
+        "parameters": count_parameters(state.network),
+        "training_seconds": round(state.seconds, 1),
+        "steps": state.step,
+        "batch_size": run.config.training.batch_size,
+        "precision": run.precision,
+        "threads": torch.get_num_threads(),
+        "processes": run.process.world_size,
+    }

@@ -10,7 +10,7 @@ from spider2d.data.parallel import usable_cores
 from spider2d.data.slice_dataset import start_loader_worker
 from spider2d.errors import ConfigError
 from spider2d.training.distributed import Process
-from spider2d.training.train_config import TrainConfig
+from spider2d.training.train_config import AnyTrainConfig, TrainConfig
 
 MAX_AUTO_WORKERS = 12
 
@@ -39,19 +39,22 @@ class NumberedBatches:
             yield list(range(start, start + share))
 
 
-def check_batch(config: TrainConfig, process: Process) -> None:
+def check_batch(config: AnyTrainConfig, process: Process) -> None:
     """Check that the processes can share a batch, and that the network's norms can work with it.
 
     Raises:
         ConfigError: It is no multiple of their number, or a process gets one patch that the encoder, which
             halves it five times, shrinks to a single pixel: no statistics can be taken over one value.
     """
-    batch_size, (height, width) = config.training.batch_size, config.data.patch_hw
+    batch_size = config.training.batch_size
     if batch_size % process.world_size:
         raise ConfigError(
             f"training.batch_size = {batch_size} cannot be shared by {process.world_size} processes; "
             "it must be a multiple of their number"
         )
+    if not isinstance(config, TrainConfig):
+        return  # the norms of 3D networks work on single samples
+    height, width = config.data.patch_hw
     if batch_size // process.world_size * (height // 32) * (width // 32) < 2:
         raise ConfigError(
             f"one patch of {height} x {width} per process is too little to train on; "

@@ -1,4 +1,4 @@
-"""Which extracted series a run trains on and validates with, and the pixel size they were extracted at."""
+"""Which extracted series a run trains on and validates with, and the samples made of them."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,9 +7,10 @@ import numpy as np
 
 from spider2d.data.slice_dataset import SliceSamples
 from spider2d.data.slices import EXTRACT_COMMAND, ManifestRow, open_series, read_manifest
+from spider2d.data.stack_dataset import VolumeSamples
 from spider2d.data.synthetic_dataset import SyntheticSamples
 from spider2d.errors import DatasetError
-from spider2d.training.train_config import TrainConfig
+from spider2d.training.train_config import AnyTrainConfig, TrainConfig
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,12 @@ def select_series(slices_dir: Path, max_validation_series: int | None) -> RunDat
     return RunData(_names(training), _names(validation), pixel_sizes.pop(), _median_size(validation))
 
 
-def training_samples(config: TrainConfig, data: RunData) -> SliceSamples | SyntheticSamples:
-    """Return the samples a run trains on: of the extracted series, or of phantoms made on the fly."""
+def training_samples(
+    config: AnyTrainConfig, data: RunData
+) -> SliceSamples | SyntheticSamples | VolumeSamples:
+    """Return the samples a run trains on: of slices, extracted or made on the fly, or of volumes (3D)."""
+    if not isinstance(config, TrainConfig):
+        return VolumeSamples(config.data.slices, data.training, config.data, config.augment, config.seed)
     if config.data.synthetic:
         batch_size = config.training.batch_size
         return SyntheticSamples(config.data, config.augment, data.pixel_size_mm, batch_size, config.seed)

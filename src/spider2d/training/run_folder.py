@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-from spider2d.config import load_config, save_config
+from spider2d.config import save_config
 from spider2d.errors import ConfigError
+from spider2d.training.run_cost import COST_NAME
 from spider2d.training.tracking import METRICS_NAME
-from spider2d.training.train_config import TrainConfig
+from spider2d.training.train_config import AnyTrainConfig, load_train_config
 
 CONFIG_NAME, BEST_NAME, LAST_NAME = "config.yaml", "best.pt", "last.pt"
 EVENTS_PATTERN = "events.out.tfevents.*"
@@ -23,7 +24,7 @@ _FREE_KEYS = (
 )
 
 
-def check_folder(folder: Path, config: TrainConfig, resume: bool, overwrite: bool) -> None:
+def check_folder(folder: Path, config: AnyTrainConfig, resume: bool, overwrite: bool) -> None:
     """Check that a run may start, or go on, in a folder; nothing is changed.
 
     Raises:
@@ -43,21 +44,21 @@ def check_folder(folder: Path, config: TrainConfig, resume: bool, overwrite: boo
         )
 
 
-def claim_folder(folder: Path, config: TrainConfig, resume: bool) -> None:
+def claim_folder(folder: Path, config: AnyTrainConfig, resume: bool) -> None:
     """Make the folder, remove an earlier run's files unless it is resumed, and save the configuration."""
     folder.mkdir(parents=True, exist_ok=True)
     if not resume:
         for path in (
-            *(folder / name for name in (BEST_NAME, LAST_NAME, METRICS_NAME)),
+            *(folder / name for name in (BEST_NAME, LAST_NAME, METRICS_NAME, COST_NAME)),
             *folder.glob(EVENTS_PATTERN),
         ):
             path.unlink(missing_ok=True)
     save_config(config, folder / CONFIG_NAME)
 
 
-def _check_same_config(folder: Path, config: TrainConfig) -> None:
+def _check_same_config(folder: Path, config: AnyTrainConfig) -> None:
     path = folder / CONFIG_NAME
-    before, now = (_flatten(c.model_dump(mode="json")) for c in (load_config(TrainConfig, path), config))
+    before, now = (_flatten(c.model_dump(mode="json")) for c in (load_train_config(path), config))
     changes = [
         f"  {key}: {before.get(key)!r} then, {now.get(key)!r} now"
         for key in sorted(before.keys() | now.keys())

@@ -13,11 +13,11 @@ from torch import nn
 import spider2d
 from spider2d.checkpoint import load_checkpoint, save_checkpoint
 from spider2d.errors import CheckpointError, ConfigError
-from spider2d.models.spec import ModelSpec
-from spider2d.models.unet2d import build_network
+from spider2d.models.build import build_network, put_on
+from spider2d.models.spec import NetworkSpec
 from spider2d.training.ema import build_ema
 from spider2d.training.schedule import build_optimiser
-from spider2d.training.train_config import TrainConfig
+from spider2d.training.train_config import AnyTrainConfig, TrainConfig
 
 
 @dataclass
@@ -35,7 +35,7 @@ class TrainingState:
         seconds: Time trained so far, over all sessions.
     """
 
-    spec: ModelSpec
+    spec: NetworkSpec
     network: nn.Module
     ema: nn.Module
     optimiser: torch.optim.Optimizer
@@ -54,7 +54,7 @@ def seed_everything(seed: int, step: int = 0, rank: int = 0) -> None:
 
 
 def new_state(
-    config: TrainConfig, spec: ModelSpec, precision: str, device: torch.device, resume: bool = False
+    config: AnyTrainConfig, spec: NetworkSpec, precision: str, device: torch.device, resume: bool = False
 ) -> TrainingState:
     """Build the state before the first step.
 
@@ -70,10 +70,11 @@ def new_state(
         ConfigError: The network cannot be built, or ``config.init`` holds another network.
     """
     seed_everything(config.seed)
-    network = build_network(spec, None if config.init or resume else config.model.encoder_weights)
+    pretrained = isinstance(config, TrainConfig) and not config.init and not resume
+    network = build_network(spec, config.model.encoder_weights if pretrained else None)
     if config.init and not resume:
         _load_initial_weights(network, spec, config.init)
-    network = network.to(device, memory_format=torch.channels_last).train()
+    network = put_on(network, spec, device).train()
     return TrainingState(
         spec,
         network,
@@ -119,7 +120,7 @@ def restore_last(path: Path, state: TrainingState) -> None:
         raise CheckpointError(f"{path}: the training state is damaged: {error}") from error
 
 
-def describe_run(state: TrainingState, config: TrainConfig) -> dict[str, Any]:
+def describe_run(state: TrainingState, config: AnyTrainConfig) -> dict[str, Any]:
     """Return the info a checkpoint carries: step, time, configuration, versions."""
     return {
         "step": state.step,
@@ -134,13 +135,13 @@ def describe_run(state: TrainingState, config: TrainConfig) -> dict[str, Any]:
     }
 
 
-def _load_initial_weights(network: nn.Module, spec: ModelSpec, path: Path) -> None:
+def _load_initial_weights(network: nn.Module, spec: NetworkSpec, path: Path) -> None:
     checkpoint = load_checkpoint(path)
     try:
         network.load_state_dict(checkpoint.network_state)
     except RuntimeError as error:
         raise ConfigError(
-            f"init = {path} holds the network {checkpoint.spec.encoder} with {checkpoint.spec.in_channels} "
-            f"input channels, the configuration asks for {spec.encoder} with {spec.in_channels}; "
-            "set model and data.channel_offsets_mm as in that checkpoint"
+            f"init = {path} holds the network {checkpoint.spec.title} with {checkpoint.spec.in_channels} "
+            f"input channels, the configuration asks for {spec.title} with {spec.in_channels}; "
+            "set model and data as in that checkpoint"
         ) from error

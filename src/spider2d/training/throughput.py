@@ -13,7 +13,7 @@ from spider2d.training.fit import Run, batches, build_spec, prepare_forward
 from spider2d.training.loader import auto_workers
 from spider2d.training.run_data import select_series
 from spider2d.training.state import TrainingState, new_state
-from spider2d.training.train_config import TrainConfig
+from spider2d.training.train_config import AnyTrainConfig
 from spider2d.training.train_step import finish_step, resolve_precision, train_step
 
 WARM_UP_STEPS = 3
@@ -41,7 +41,7 @@ class Throughput:
     device: str
 
 
-def measure_throughput(config: TrainConfig, device: torch.device, n_steps: int = 20) -> Throughput:
+def measure_throughput(config: AnyTrainConfig, device: torch.device, n_steps: int = 20) -> Throughput:
     """Measure the loader alone, the training with it, and the training without it.
 
     Args:

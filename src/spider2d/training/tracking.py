@@ -8,7 +8,7 @@ import numpy as np
 from torch.utils.tensorboard import SummaryWriter
 
 from spider2d.atomic_write import write_text
-from spider2d.training.cost import NetworkCost
+from spider2d.training.cost import NetworkCost, WindowCost
 from spider2d.training.validate import ValidationSummary
 
 METRICS_NAME = "metrics.jsonl"
@@ -33,12 +33,14 @@ class Tracker:
     def __exit__(self, *error: object) -> None:
         self._events.close()
 
-    def start(self, config_yaml: str, cost: NetworkCost) -> None:
+    def start(self, config_yaml: str, cost: NetworkCost | WindowCost) -> None:
         """Record the configuration and what the network costs."""
         self._events.add_text("config", f"```yaml\n{config_yaml}```")
-        self._events.add_text("cost", "\n".join(f"- {key}: {value}" for key, value in asdict(cost).items()))
-        self._events.add_scalar("cost/parameters", cost.parameters, 0)
-        self._events.add_scalar("cost/gmac_per_slice", cost.gmac_per_slice, 0)
+        figures = asdict(cost)
+        self._events.add_text("cost", "\n".join(f"- {key}: {value}" for key, value in figures.items()))
+        for key, value in figures.items():
+            if isinstance(value, int | float):
+                self._events.add_scalar(f"cost/{key}", value, 0)
 
     def training(self, step: int, figures: dict[str, float]) -> None:
         """Record the mean losses, the learning rate and the speed since the last call."""

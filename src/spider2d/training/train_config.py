@@ -1,20 +1,22 @@
 """The configuration of a training run: what ``experiments/*.yaml`` and ``--set`` may hold."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from spider2d.config import ConfigModel
-from spider2d.data.data_config import AugmentConfig, DataConfig
+from spider2d.config import ConfigModel, check_config, name_source, read_tree
+from spider2d.data.data_config import AugmentConfig, DataConfig, VolumeDataConfig
 from spider2d.models.losses import LossConfig
 from spider2d.models.spec import Channels
+from spider2d.models.volume_spec import Unet3dNetwork, UnetrNetwork, spec_class
 
 Count = Annotated[int, Field(ge=1)]
 
 
 class NetworkConfig(ConfigModel):
-    """Which network is trained; see `spider2d.models.spec.ModelSpec`.
+    """Which 2D network is trained; see `spider2d.models.spec.ModelSpec`.
 
     Attributes:
         architecture: Which builder makes the network.
@@ -83,7 +85,7 @@ class ValidationConfig(ConfigModel):
     Attributes:
         every_steps: Steps between two validations; the last step is always validated.
         max_series: At most this many series, evenly chosen over the list of names; null = all.
-        batch_size: Slices per forward pass.
+        batch_size: Slices (2D) or windows (3D) per forward pass.
         overlays: Series of which a picture goes to TensorBoard.
     """
 
@@ -93,15 +95,13 @@ class ValidationConfig(ConfigModel):
     overlays: Annotated[int, Field(ge=0)] = 4
 
 
-class TrainConfig(ConfigModel):
-    """A whole training run.
+class RunConfig(ConfigModel):
+    """A training run, apart from what depends on the kind of network.
 
     Attributes:
         seed: Decides the initial weights and every sample.
         init: Checkpoint whose weights the training starts from; null = random weights.
-        data: Samples.
         augment: Augmentation; null = none.
-        model: Network.
         loss: Loss.
         optimiser: Optimiser and learning rate.
         training: Length and mechanics.
@@ -110,10 +110,71 @@ class TrainConfig(ConfigModel):
 
     seed: int = 0
     init: Path | None = None
-    data: DataConfig = DataConfig()
     augment: AugmentConfig | None = AugmentConfig()
-    model: NetworkConfig = NetworkConfig()
     loss: LossConfig = LossConfig()
     optimiser: OptimiserConfig = OptimiserConfig()
     training: LoopConfig = LoopConfig()
     validation: ValidationConfig = ValidationConfig()
+
+
+class TrainConfig(RunConfig):
+    """A whole training run of a 2D (or 2.5D) network.
+
+    Attributes:
+        data: Samples.
+        model: Network.
+    """
+
+    data: DataConfig = DataConfig()
+    model: NetworkConfig = NetworkConfig()
+
+
+class VolumeTrainConfig(RunConfig):
+    """A training run of a 3D network, whichever it is.
+
+    Attributes:
+        data: Samples.
+    """
+
+    data: VolumeDataConfig = VolumeDataConfig()
+
+
+class Unet3dTrainConfig(VolumeTrainConfig):
+    """A whole training run of a 3D U-Net.
+
+    Attributes:
+        model: Network.
+    """
+
+    model: Unet3dNetwork = Unet3dNetwork()
+
+
+class UnetrTrainConfig(VolumeTrainConfig):
+    """A whole training run of a UNETR.
+
+    Attributes:
+        model: Network.
+    """
+
+    model: UnetrNetwork = UnetrNetwork()
+
+
+AnyTrainConfig = TrainConfig | Unet3dTrainConfig | UnetrTrainConfig
+_CONFIG_OF_ARCHITECTURE = {"unet2d": TrainConfig, "unet3d": Unet3dTrainConfig, "unetr": UnetrTrainConfig}
+
+
+def load_train_config(path: Path | None, overrides: Sequence[str] = ()) -> AnyTrainConfig:
+    """Read the configuration of a training run; ``model.architecture`` decides which keys it may hold.
+
+    Args:
+        path: YAML file; None for the defaults alone.
+        overrides: Texts such as ``"optimiser.learning_rate=1e-3"``; later ones win.
+
+    Raises:
+        ConfigError: As `spider2d.config.load_config`, or the architecture is unknown.
+    """
+    tree = read_tree(path, overrides)
+    model = tree.get("model")
+    architecture = model.get("architecture", "unet2d") if isinstance(model, dict) else "unet2d"
+    spec_class(architecture)  # refuses unknown names
+    return check_config(_CONFIG_OF_ARCHITECTURE[architecture], tree, source=name_source(path))

@@ -8,12 +8,13 @@ from torch import Tensor, nn
 
 from spider2d.errors import ConfigError, Spider2dError
 from spider2d.inference.slicewise import choose_precision
+from spider2d.models.build import fast_layout
 from spider2d.models.losses import LossParts, training_loss
 from spider2d.models.unet2d import split_output
 from spider2d.training.ema import ema_decay, update_ema
 from spider2d.training.schedule import learning_rate, set_learning_rate
 from spider2d.training.state import TrainingState
-from spider2d.training.train_config import TrainConfig
+from spider2d.training.train_config import AnyTrainConfig
 
 _AUTOCAST_TYPE = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -38,7 +39,7 @@ def train_step(
     state: TrainingState,
     forward: nn.Module,
     batch: dict[str, Tensor],
-    config: TrainConfig,
+    config: AnyTrainConfig,
     precision: str,
 ) -> dict[str, Tensor]:
     """Move the network by one batch, but not yet the average and the step number.
@@ -69,16 +70,16 @@ def train_step(
 
 
 def compute_losses(
-    state: TrainingState, forward: nn.Module, batch: dict[str, Tensor], config: TrainConfig, precision: str
+    state: TrainingState, forward: nn.Module, batch: dict[str, Tensor], config: AnyTrainConfig, precision: str
 ) -> LossParts:
     """Run the network in the given precision and return the losses, which are computed in float32."""
-    images = batch["image"].contiguous(memory_format=torch.channels_last)
+    images = fast_layout(batch["image"])
     with torch.autocast(images.device.type, _AUTOCAST_TYPE[precision], enabled=precision != "fp32"):
         output = forward(images)
     return training_loss(*split_output(output, state.spec), batch, config.loss)
 
 
-def finish_step(state: TrainingState, config: TrainConfig) -> None:
+def finish_step(state: TrainingState, config: AnyTrainConfig) -> None:
     """Move the average towards the network and count the step."""
     update_ema(state.ema, state.network, ema_decay(state.step, config.optimiser.ema_decay))
     state.step += 1

@@ -1,4 +1,4 @@
-"""3D validation: whole series are predicted slice by slice, and Dice is taken over the restacked volume.
+"""3D validation: whole series are predicted and Dice is taken over the (for 2D networks restacked) volume.
 
 Slice-wise Dice flatters (a slice without a structure is easy, and large slices weigh as small ones), so it is
 no criterion here. The grid is the network's own; the final scores on the native grid and by instance are
@@ -13,9 +13,9 @@ from torch import nn
 
 from spider2d.data.slices import SliceSeries
 from spider2d.errors import DatasetError
-from spider2d.inference.slicewise import predict_slices
+from spider2d.inference.predict import predict_stack
 from spider2d.labels import IGNORE_CLASS, STRUCTURES
-from spider2d.models.spec import ModelSpec
+from spider2d.models.spec import NetworkSpec
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class ValidationSummary:
 
 
 def predict_classes(
-    network: nn.Module, series: SliceSeries, spec: ModelSpec, batch_size: int, device: str, precision: str
+    network: nn.Module, series: SliceSeries, spec: NetworkSpec, batch_size: int, device: str, precision: str
 ) -> np.ndarray:
     """Predict a whole extracted series and restack it.
 
@@ -53,7 +53,7 @@ def predict_classes(
     stack_shw = np.asarray(series.image, dtype=np.float32)
     classes_shw = np.empty(stack_shw.shape, dtype=np.uint8)
     slice_spacing_mm = series.meta.spacing_sra_mm[0]
-    for batch in predict_slices(
+    for batch in predict_stack(
         network, stack_shw, slice_spacing_mm, spec, batch_size, device=device, precision=precision
     ):
         classes_shw[batch.slice_indices] = batch.probabilities.argmax(dim=1).to(torch.uint8).cpu().numpy()

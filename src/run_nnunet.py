@@ -1,0 +1,131 @@
+"""nnU-Net v2 as a baseline, by its own package: export, train, predict, import, one after the other.
+
+python src/run_nnunet.py export --dataset data/phantom     raw data set of four classes, split by patient
+python src/run_nnunet.py train --configuration 3d_fullres  plan, preprocess, train (1000 epochs)
+python src/run_nnunet.py predict --configuration 3d_fullres
+python src/run_nnunet.py import --configuration 3d_fullres SPIDER labels and reports, for evaluate_volumes.py
+
+Times and memory of all steps are in WORK/nnunet_cost.json. On a CPU make everything small, for example
+train --memory-target-gb 1 --base-features 8 --epochs 4 --iterations 25, and predict --no-mirroring.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from spider2d import cli
+from spider2d.baselines.nnunet_folder import CONFIGURATIONS, WorkFolder
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = cli.make_parser(__doc__)
+    steps = parser.add_subparsers(dest="step", required=True, metavar="STEP")
+    export = _step(steps, "export", "write the raw data set")
+    export.add_argument("--dataset", type=Path, default=Path("data/phantom"), help="(default: %(default)s)")
+    train = _step(steps, "train", "plan, preprocess and train", with_configuration=True)
+    train.add_argument("--epochs", type=cli.whole_number(1), default=1000, help="(default: %(default)s)")
+    train.add_argument("--iterations", type=cli.whole_number(1), default=250, help="per epoch (%(default)s)")
+    train.add_argument(
+        "--memory-target-gb",
+        type=cli.number_between(0.1, 200),
+        help="GPU memory to plan for (default: nnU-Net's choice)",
+    )
+    train.add_argument(
+        "--base-features", type=cli.whole_number(1), help="channels of the finest level (default: 32)"
+    )
+    train.add_argument("--workers", type=cli.whole_number(0), default=1, help="processes that make samples")
+    train.add_argument("--threads", type=cli.whole_number(1), help="CPU threads (default: all cores)")
+    predict = _step(steps, "predict", "predict the validation images", with_configuration=True)
+    predict.add_argument("--no-mirroring", action="store_true", help="4 (2d) or 8 times as fast")
+    for one in (train, predict):
+        one.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    imported = _step(steps, "import", "make SPIDER labels", with_configuration=True)
+    imported.add_argument("--preview", action="store_true", help="also draw a picture per volume")
+    return parser.parse_args(argv)
+
+
+def _step(
+    steps: "argparse._SubParsersAction", name: str, text: str, with_configuration: bool = False
+) -> argparse.ArgumentParser:
+    step = steps.add_parser(name, help=text, allow_abbrev=False)
+    step.add_argument("--work", type=Path, default=Path("nnunet"), help="work folder (default: %(default)s)")
+    if with_configuration:
+        step.add_argument("--configuration", choices=CONFIGURATIONS, default="3d_fullres")
+    return step
+
+
+def main(args: argparse.Namespace) -> None:
+    """Do one step and say what comes next."""
+    {"export": run_export, "train": run_train, "predict": run_predict, "import": run_import}[args.step](args)
+
+
+def run_export(args: argparse.Namespace) -> None:
+    """Write the raw data set."""
+    from spider2d.baselines.nnunet_export import export_dataset
+
+    folder = WorkFolder(args.work)
+    exported = export_dataset(args.dataset, folder)
+    n_training = sum(series.subset == "training" for series in exported)
+    print(f"wrote {n_training} training and {len(exported) - n_training} validation series to {folder.raw}")
+    print(f"next: python src/run_nnunet.py train --work {args.work}")
+
+
+def run_train(args: argparse.Namespace) -> None:
+    """Plan, preprocess and train."""
+    from spider2d.baselines.nnunet_commands import (
+        TrainingLength,
+        check_installed,
+        plan_and_preprocess,
+        train,
+    )
+    from spider2d.inference.slicewise import choose_device
+
+    check_installed()
+    folder = WorkFolder(args.work)
+    plan_and_preprocess(folder, args.memory_target_gb)
+    length = TrainingLength(args.epochs, args.iterations)
+    cost = train(
+        folder,
+        args.configuration,
+        length,
+        choose_device(args.device),
+        args.base_features,
+        args.workers,
+        args.threads,
+    )
+    print(
+        f"trained {cost['title']}: {cost['parameters'] / 1e6:.2f} M parameters, {cost['steps']} iterations "
+        f"in {cost['training_seconds'] / 60:.1f} min; wrote {folder.of(args.configuration) / 'cost.json'}"
+    )
+    print(f"next: python src/run_nnunet.py predict --work {args.work} --configuration {args.configuration}")
+
+
+def run_predict(args: argparse.Namespace) -> None:
+    """Predict the validation images."""
+    from spider2d.baselines.nnunet_commands import check_installed, predict
+    from spider2d.inference.slicewise import choose_device
+
+    check_installed()
+    folder = WorkFolder(args.work)
+    output = predict(folder, args.configuration, choose_device(args.device), not args.no_mirroring)
+    print(f"wrote class maps to {output}")
+    print(f"next: python src/run_nnunet.py import --work {args.work} --configuration {args.configuration}")
+
+
+def run_import(args: argparse.Namespace) -> None:
+    """Make SPIDER labels and reports."""
+    from spider2d.baselines.nnunet_import import import_predictions
+
+    folder = WorkFolder(args.work)
+    reports = import_predictions(folder, args.configuration, args.preview)
+    predictions = folder.of(args.configuration) / "predictions"
+    print(f"wrote labels and reports of {len(reports)} volumes to {predictions}")
+    print(
+        "next: python src/evaluate_volumes.py --dataset DATASET --subset validation "
+        f"--predictions {predictions}"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(cli.run(main, parse_args()))

@@ -1,0 +1,181 @@
+"""nnU-Net's own commands, run as processes of their own, with the time and the memory they took."""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from spider2d.baselines.nnunet_folder import CONFIGURATIONS, DATASET_ID, WorkFolder
+from spider2d.baselines.nnunet_plans import STOCK_PLANS, write_own_plans
+from spider2d.errors import MissingPackageError, Spider2dError
+from spider2d.models.volume_nets import INSTALL_COMMAND
+
+_PLAN = "nnunetv2.experiment_planning.plan_and_preprocess_entrypoints:plan_and_preprocess_entry"
+_PREDICT = "nnunetv2.inference.predict_from_raw_data:predict_entry_point"
+_TRAIN_MODULE = "spider2d.baselines.nnunet_train"
+
+
+@dataclass(frozen=True)
+class TrainingLength:
+    """How long to train; nnU-Net's own values are 1000 epochs of 250 iterations."""
+
+    epochs: int = 1000
+    iterations: int = 250
+
+
+@dataclass(frozen=True)
+class StepCost:
+    """Wall time of a process, and the largest memory of it or one of its children (None: not told)."""
+
+    seconds: float
+    peak_memory_gb: float | None
+
+
+def check_installed() -> None:
+    """Raise MissingPackageError where nnU-Net is not installed."""
+    if importlib.util.find_spec("nnunetv2") is None:
+        raise MissingPackageError(
+            f"this needs the package nnunetv2; in the folder of this project: {INSTALL_COMMAND}"
+        )
+
+
+def plan_and_preprocess(folder: WorkFolder, memory_target_gb: float | None, processes: int = 1) -> None:
+    """Let nnU-Net plan and preprocess both configurations, unless that was done with the same target.
+
+    Args:
+        folder: Work folder with an export.
+        memory_target_gb: GPU memory the planner makes patches and networks for; None = its own choice.
+        processes: Worker processes.
+    """
+    folder.read_export()
+    settings = {"memory_target_gb": memory_target_gb}
+    done = folder.root / "planning.json"
+    if done.exists() and json.loads(done.read_text(encoding="utf-8")) == settings:
+        return
+    done.unlink(missing_ok=True)
+    count = str(processes)
+    target = [] if memory_target_gb is None else ["-gpu_memory_target", str(memory_target_gb)]
+    # With another target the planner wants another name; the stock one is used whatever the target is.
+    named = ["-overwrite_plans_name", STOCK_PLANS] if target else []
+    arguments = ["-d", str(DATASET_ID), "-c", *CONFIGURATIONS, "-npfp", count, "-np", count, count]
+    cost = run_command(folder, _entry(_PLAN), [*arguments, *target, *named, "--verify_dataset_integrity"])
+    folder.add_cost("plan_and_preprocess", vars(cost))
+    folder.write_json(done.name, settings)
+
+
+def train(
+    folder: WorkFolder,
+    configuration: str,
+    length: TrainingLength,
+    device: str,
+    base_features: int | None = None,
+    workers: int = 1,
+    threads: int | None = None,
+) -> dict[str, Any]:
+    """Train one configuration on the training side of the split.
+
+    Args:
+        folder: Work folder, planned and preprocessed.
+        configuration: "2d" or "3d_fullres".
+        length: Epochs and iterations.
+        device: "cpu" or "cuda".
+        base_features: Channels of the finest level, the others in proportion; None = as planned (32).
+        workers: Processes that make samples; 0 = the training process itself.
+        threads: CPU threads of the network; None = all cores.
+
+    Returns:
+        What is in the configuration's ``cost.json``.
+    """
+    plans = STOCK_PLANS if base_features is None else write_own_plans(folder.preprocessed, base_features)
+    ours = folder.of(configuration)
+    ours.mkdir(parents=True, exist_ok=True)
+    arguments = ["--configuration", configuration, "--plans", plans, "--device", device]
+    arguments += ["--epochs", str(length.epochs), "--iterations", str(length.iterations)]
+    arguments += [] if threads is None else ["--threads", str(threads)]
+    report = ours / "training.json"
+    cost = run_command(
+        folder, ["-m", _TRAIN_MODULE], [*arguments, "--report", str(report.resolve())], workers=workers
+    )
+    figures = json.loads(report.read_text(encoding="utf-8"))
+    figures["peak_memory_gb"] = figures["peak_memory_gb"] or cost.peak_memory_gb
+    folder.write_json(f"{configuration}/cost.json", figures)
+    folder.add_cost(f"train_{configuration}", vars(cost) | figures)
+    return figures
+
+
+def predict(
+    folder: WorkFolder, configuration: str, device: str, mirroring: bool = True, processes: int = 1
+) -> Path:
+    """Predict the images of the validation side; return the folder of class maps.
+
+    Args:
+        folder: Work folder with the trained configuration.
+        configuration: "2d" or "3d_fullres".
+        device: "cpu" or "cuda".
+        mirroring: nnU-Net's test-time augmentation, 4 (2D) or 8 times as slow.
+        processes: Worker processes for reading and for writing.
+    """
+    training = folder.read_json(f"{configuration}/training.json", f"train --configuration {configuration}")
+    output, images = folder.of(configuration) / "class_maps", folder.raw / "imagesTs"
+    arguments = ["-i", str(images.resolve()), "-o", str(output.resolve()), "-d", str(DATASET_ID)]
+    arguments += ["-c", configuration, "-f", "0", "-p", training["plans"], "-device", device]
+    arguments += ["-npp", str(processes), "-nps", str(processes)] + ([] if mirroring else ["--disable_tta"])
+    cost = run_command(folder, _entry(_PREDICT), arguments)
+    n_volumes = len(list(images.iterdir()))
+    figures = {"volumes": n_volumes, "seconds_per_volume": round(cost.seconds / n_volumes, 2)}
+    folder.add_cost(f"predict_{configuration}", vars(cost) | figures | {"mirroring": mirroring})
+    return output
+
+
+def run_command(
+    folder: WorkFolder, python_arguments: Sequence[str], arguments: Sequence[str], workers: int = 1
+) -> StepCost:
+    """Run a part of nnU-Net in a Python process of its own; its output goes to the terminal.
+
+    Raises:
+        MissingPackageError: nnU-Net is not installed.
+        Spider2dError: It failed; its own message stands above.
+    """
+    check_installed()
+    command = [sys.executable, *python_arguments, *arguments]
+    start = time.perf_counter()
+    process = subprocess.Popen(command, env=os.environ | environment(folder, workers))
+    peak_gb = _wait(process)
+    if process.returncode != 0:
+        raise Spider2dError(
+            f"nnU-Net ended with exit code {process.returncode}; its message stands above. The call was: "
+            + " ".join(arguments)
+        )
+    return StepCost(round(time.perf_counter() - start, 1), peak_gb)
+
+
+def environment(folder: WorkFolder, workers: int) -> dict[str, str]:
+    """Return the variables by which nnU-Net finds its folders and bounds its processes."""
+    folders = {name: str((folder.root / name).resolve()) for name in _FOLDER_VARIABLES}
+    return folders | {"nnUNet_n_proc_DA": str(workers), "nnUNet_def_n_proc": "1", "nnUNet_compile": "f"}
+
+
+_FOLDER_VARIABLES = ("nnUNet_raw", "nnUNet_preprocessed", "nnUNet_results")
+
+
+def _entry(target: str) -> list[str]:
+    """Return how to start one of nnU-Net's console commands with this very Python."""
+    module, function = target.split(":")
+    return ["-c", f"from {module} import {function}; {function}()"]
+
+
+def _wait(process: subprocess.Popen) -> float | None:
+    """Wait for a process and return the peak memory of it or its largest child in GB; None on Windows."""
+    if not hasattr(os, "wait4"):
+        process.wait()
+        return None
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    unit = 1 if sys.platform == "darwin" else 1024
+    return round(usage.ru_maxrss * unit / 1e9, 3)

@@ -1,0 +1,93 @@
+"""The work folder of an nnU-Net comparison: what lies where, and what the steps tell each other.
+
+<work>/nnUNet_raw, nnUNet_preprocessed, nnUNet_results   nnU-Net's own three folders
+<work>/export.json                                       the exported series
+<work>/<configuration>/training.json, cost.json          how it was trained, what it cost
+<work>/<configuration>/class_maps, predictions           nnU-Net's output, and SPIDER labels made of it
+<work>/nnunet_cost.json                                  seconds and peak memory of every step
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from spider2d.atomic_write import write_text
+from spider2d.errors import DatasetError
+
+DATASET_ID = 501
+DATASET_NAME = f"Dataset{DATASET_ID}_SpiderClasses"
+FILE_SUFFIX = ".mha"
+Configuration = Literal["2d", "3d_fullres"]
+CONFIGURATIONS: tuple[Configuration, ...] = ("2d", "3d_fullres")
+
+
+@dataclass(frozen=True)
+class ExportedSeries:
+    """One exported series: its name, image and mask file, and its side of the split."""
+
+    name: str
+    image: str
+    subset: str
+
+
+@dataclass(frozen=True)
+class WorkFolder:
+    """Paths below the work folder."""
+
+    root: Path
+
+    @property
+    def raw(self) -> Path:
+        """nnU-Net's raw data set."""
+        return self.root / "nnUNet_raw" / DATASET_NAME
+
+    @property
+    def preprocessed(self) -> Path:
+        """nnU-Net's folder for plans, split and preprocessed data."""
+        return self.root / "nnUNet_preprocessed" / DATASET_NAME
+
+    @property
+    def results(self) -> Path:
+        """nnU-Net's folder of trained networks."""
+        return self.root / "nnUNet_results"
+
+    def of(self, configuration: str) -> Path:
+        """Return our folder of one configuration."""
+        return self.root / configuration
+
+    def write_json(self, name: str, content: Any) -> Path:
+        """Write plain values into a file of the work folder."""
+        path = self.root / name
+        write_text(path, json.dumps(content, indent=1) + "\n")
+        return path
+
+    def read_json(self, name: str, made_by: str) -> Any:
+        """Read a file of the work folder.
+
+        Raises:
+            DatasetError: It is not there or damaged; the message names the step that makes it.
+        """
+        path = self.root / name
+        try:
+            return json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError as error:
+            raise DatasetError(
+                f"{path}: not there. Run first: python src/run_nnunet.py {made_by} --work {self.root}"
+            ) from error
+        except ValueError as error:
+            raise DatasetError(f"{path}: damaged ({error}). Run again: run_nnunet.py {made_by}") from error
+
+    def add_cost(self, step: str, figures: dict[str, Any]) -> None:
+        """Record what a step cost in ``nnunet_cost.json``; an earlier run of the step is replaced."""
+        name = "nnunet_cost.json"
+        costs = self.read_json(name, step) if (self.root / name).exists() else {}
+        self.write_json(name, costs | {step: figures})
+
+    def write_export(self, series: list[ExportedSeries]) -> None:
+        """Write the list of exported series."""
+        self.write_json("export.json", {"series": [asdict(one) for one in series]})
+
+    def read_export(self) -> list[ExportedSeries]:
+        """Read the list of exported series; errors as ``read_json``."""
+        return [ExportedSeries(**one) for one in self.read_json("export.json", "export")["series"]]

@@ -1,0 +1,37 @@
+"""Plans of nnU-Net with a narrower network, for computers without a GPU.
+
+nnU-Net's documented way to change a network is to edit a copy of the plans file under another name.
+"""
+
+import json
+from pathlib import Path
+
+from spider2d.atomic_write import write_text
+from spider2d.errors import DatasetError
+
+STOCK_PLANS, OWN_PLANS = "nnUNetPlans", "spider2dPlans"
+
+
+def write_own_plans(preprocessed: Path, base_features: int) -> str:
+    """Write a copy of nnU-Net's plans whose networks are narrower; return its name.
+
+    Args:
+        preprocessed: The data set's folder below nnUNet_preprocessed, with nnU-Net's own plans.
+        base_features: Channels of the finest level; all levels are scaled in proportion.
+
+    Raises:
+        DatasetError: There are no plans yet.
+    """
+    path = preprocessed / f"{STOCK_PLANS}.json"
+    if not path.is_file():
+        raise DatasetError(f"{path}: no plans. Run first: python src/run_nnunet.py train")
+    plans = json.loads(path.read_text(encoding="utf-8"))
+    name = f"{OWN_PLANS}_{base_features}"
+    plans["plans_name"] = name
+    for configuration in plans["configurations"].values():
+        network = configuration.get("architecture", {}).get("arch_kwargs")
+        if network:
+            widest = network["features_per_stage"]
+            network["features_per_stage"] = [max(1, n * base_features // widest[0]) for n in widest]
+    write_text(preprocessed / f"{name}.json", json.dumps(plans, indent=1))
+    return name

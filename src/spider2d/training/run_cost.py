@@ -1,0 +1,43 @@
+"""What a training run cost, for the comparison of methods: ``cost.json`` in the run's folder."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from spider2d.atomic_write import write_text
+
+COST_NAME = "cost.json"
+
+
+def write_run_cost(folder: Path, figures: dict[str, Any], device: torch.device, resumed: bool) -> None:
+    """Write the figures of a run, with its device and the peak memory over all its sessions.
+
+    Args:
+        folder: The run's folder.
+        figures: Plain values: architecture, dimension, parameters, training_seconds, steps, ...
+        device: Where the network was trained.
+        resumed: Whether an earlier session's peak in the folder counts too.
+    """
+    path, peak_gb = folder / COST_NAME, peak_memory_gb(device)
+    if resumed and path.is_file() and peak_gb is not None:
+        peak_gb = max(peak_gb, json.loads(path.read_text(encoding="utf-8"))["peak_memory_gb"] or 0)
+    content = figures | {"peak_memory_gb": peak_gb, "device": device.type}
+    write_text(path, json.dumps(content, indent=1) + "\n")
+
+
+def peak_memory_gb(device: torch.device) -> float | None:
+    """Return the peak memory of this process in 10^9 bytes: of the GPU if that is the device, else RAM.
+
+    Worker processes that make samples are not counted. None where the system does not tell (Windows).
+    """
+    if device.type == "cuda":
+        return round(torch.cuda.max_memory_allocated(device) / 1e9, 3)
+    if sys.platform == "win32":
+        return None
+    import resource  # only there on Unix
+
+    unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux kilobytes
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9, 3)

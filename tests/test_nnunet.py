@@ -1,0 +1,204 @@
+import json
+
+import numpy as np
+import pytest
+from load_script import load_script
+from tiny_dataset import write_dataset, write_series
+
+from spider2d.baselines import nnunet_commands
+from spider2d.baselines.nnunet_commands import check_installed, environment, run_command
+from spider2d.baselines.nnunet_export import IGNORE_LABEL, canonical_volume, export_dataset
+from spider2d.baselines.nnunet_folder import WorkFolder
+from spider2d.baselines.nnunet_import import import_predictions, read_class_map
+from spider2d.baselines.nnunet_plans import write_own_plans
+from spider2d.data.volume import Volume, read_mask, read_volume, to_canonical, write_volume
+from spider2d.errors import DatasetError, MissingPackageError, Spider2dError, VolumeError
+from spider2d.labels import classes_of_labels
+
+TRAINING = {
+    "title": "nnU-Net 3d_fullres",
+    "dimension": "3D",
+    "architecture": "nnunet_3d_fullres",
+    "patch_size": [8, 32, 32],
+    "spacing_mm": [4.4, 0.5, 0.5],
+    "plans": "nnUNetPlans",
+    "device": "cpu",
+}
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    return write_dataset(tmp_path_factory.mktemp("nnunet") / "dataset")
+
+
+@pytest.fixture(scope="module")
+def exported(dataset):
+    folder = WorkFolder(dataset.parent / "work")
+    return folder, export_dataset(dataset, folder)
+
+
+def perfect_prediction(folder):
+    """Put the exported references where nnU-Net would write its class maps; return the validation names."""
+    names = [one.name for one in folder.read_export() if one.subset == "validation"]
+    for name in names:
+        reference = read_mask(folder.raw / "labelsTr" / f"{name}.mha")
+        write_volume(folder.of("3d_fullres") / "class_maps" / f"{name}.mha", reference)
+    folder.write_json("3d_fullres/training.json", TRAINING)
+    folder.add_cost("predict_3d_fullres", {"seconds_per_volume": 2.5, "mirroring": False})
+    return names
+
+
+def test_raw_data_set_has_nnunets_form_and_splits_by_patient(exported):
+    folder, series = exported
+    description = json.loads((folder.raw / "dataset.json").read_text())
+    assert description["labels"] == {"background": 0, "vertebra": 1, "disc": 2, "canal": 3}
+    assert (description["numTraining"], description["file_ending"]) == (4, ".mha")
+    names = {one.name for one in series}
+    assert {p.name for p in (folder.raw / "imagesTr").iterdir()} == {f"{name}_0000.mha" for name in names}
+    assert {p.name for p in (folder.raw / "labelsTr").iterdir()} == {f"{name}.mha" for name in names}
+    (split,) = json.loads((folder.preprocessed / "splits_final.json").read_text())
+    assert set(split["train"]) | set(split["val"]) == names
+    patients = [{name.split("_")[0] for name in split[side]} for side in ("train", "val")]
+    assert not patients[0] & patients[1] and all(patients)
+    assert {p.name for p in (folder.raw / "imagesTs").iterdir()} == {f"{n}_0000.mha" for n in split["val"]}
+
+
+def test_all_volumes_get_the_same_axis_order_without_resampling(dataset, exported):
+    folder, _ = exported
+    for name in ("1_t1", "2_t2_SPACE"):  # slice axis last, and first
+        original = to_canonical(read_volume(dataset / "images" / f"{name}.mha"))
+        stored = read_volume(folder.raw / "imagesTr" / f"{name}_0000.mha")
+        np.testing.assert_array_equal(stored.array_zyx, original.array_sra)
+        np.testing.assert_array_equal(to_canonical(stored).array_sra, original.array_sra)
+        assert stored.geometry.spacing_xyz_mm == original.spacing_sra_mm[::-1]
+
+
+def test_perfect_class_maps_come_back_on_the_original_grids(dataset, exported):
+    folder, _ = exported
+    names = perfect_prediction(folder)
+    reports = import_predictions(folder, "3d_fullres")
+    assert len(reports) == len(names) >= 1
+    for name, report in zip(names, reports, strict=True):
+        reference = read_mask(dataset / "masks" / f"{name}.mha")
+        labels = read_mask(folder.of("3d_fullres") / "predictions" / f"{name}.mha")
+        assert labels.geometry == reference.geometry
+        found, wanted = classes_of_labels(labels.array_zyx), classes_of_labels(reference.array_zyx)
+        assert np.mean(found == wanted) > 0.995  # the instance step drops a few voxels
+        assert report["network"]["dimension"] == "3D"
+        assert report["seconds"]["network"] == 2.5
+        assert {instance["confidence"] for instance in report["instances"]} == {None}
+
+
+def test_imported_labels_can_be_scored_like_any_other(dataset, exported, tmp_path, capsys):
+    folder, _ = exported
+    perfect_prediction(folder)
+    import_predictions(folder, "3d_fullres")
+    script = load_script("src/evaluate_volumes.py")
+    predictions = folder.of("3d_fullres") / "predictions"
+    options = ["--dataset", dataset, "--subset", "validation", "--predictions", predictions]
+    script.main(script.parse_args([str(word) for word in [*options, "--output", tmp_path]]))
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    assert metrics["official"]["DiceScoreSpinalCanal"]["mean"] == 1  # the boxes' levels are too low to number
+
+
+def test_class_map_of_another_grid_or_with_other_values_is_refused(dataset, exported, tmp_path):
+    image = read_volume(dataset / "images" / "1_t1.mha")
+    exported_grid = canonical_volume(image)
+    write_volume(tmp_path / "shifted.mha", Volume(exported_grid.array_zyx[1:], _cut(exported_grid.geometry)))
+    with pytest.raises(VolumeError, match="not on the grid of the exported image"):
+        read_class_map(tmp_path / "shifted.mha", image)
+    wrong = np.full(exported_grid.array_zyx.shape, IGNORE_LABEL, np.uint8)
+    write_volume(tmp_path / "wrong.mha", Volume(wrong, exported_grid.geometry))
+    with pytest.raises(VolumeError, match="classes 0-3"):
+        read_class_map(tmp_path / "wrong.mha", image)
+
+
+def _cut(geometry):
+    size = geometry.size_xyz
+    return type(geometry)(
+        (*size[:2], size[2] - 1), geometry.spacing_xyz_mm, geometry.origin_xyz_mm, geometry.direction
+    )
+
+
+def test_undefined_labels_become_nnunets_ignore_label(tmp_path):
+    from tiny_dataset import labels_sra
+
+    labels = labels_sra()
+    labels[2, 5, 5] = 250
+    write_series(tmp_path / "data", "1_t1", labels=labels)
+    write_series(tmp_path / "data", "2_t1")
+    folder = WorkFolder(tmp_path / "work")
+    export_dataset(tmp_path / "data", folder)
+    assert json.loads((folder.raw / "dataset.json").read_text())["labels"]["ignore"] == IGNORE_LABEL == 4
+    stored = read_mask(folder.raw / "labelsTr" / "1_t1.mha").array_zyx
+    assert stored[2, 5, 5] == IGNORE_LABEL and (stored == IGNORE_LABEL).sum() == 1
+
+
+def test_one_sided_data_set_and_missing_steps_name_what_to_do(tmp_path):
+    write_series(tmp_path / "data", "1_t1")
+    with pytest.raises(DatasetError, match="no series with a mask in the subset validation"):
+        export_dataset(tmp_path / "data", WorkFolder(tmp_path / "work"))
+    with pytest.raises(DatasetError, match="run_nnunet.py export --work"):
+        WorkFolder(tmp_path / "work").read_export()
+    with pytest.raises(DatasetError, match="run_nnunet.py train"):
+        import_predictions(WorkFolder(tmp_path / "work"), "2d")
+
+
+def test_own_plans_are_narrower_and_leave_the_stock_plans_alone(tmp_path):
+    plan = {"architecture": {"arch_kwargs": {"features_per_stage": [32, 64, 128, 320]}}, "batch_size": 2}
+    stock = {
+        "plans_name": "nnUNetPlans",
+        "configurations": {"2d": plan, "3d_cascade": {"inherits_from": "2d"}},
+    }
+    text = json.dumps(stock)
+    (tmp_path / "nnUNetPlans.json").write_text(text)
+    name = write_own_plans(tmp_path, 8)
+    own = json.loads((tmp_path / f"{name}.json").read_text())
+    network = own["configurations"]["2d"]["architecture"]["arch_kwargs"]
+    assert network["features_per_stage"] == [8, 16, 32, 80]
+    assert own["plans_name"] == name
+    assert (tmp_path / "nnUNetPlans.json").read_text() == text
+    with pytest.raises(DatasetError, match="no plans"):
+        write_own_plans(tmp_path / "none", 8)
+
+
+def test_missing_package_says_what_to_type(monkeypatch, tmp_path):
+    monkeypatch.setattr(nnunet_commands.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(MissingPackageError, match=r'nnunetv2.*pip install -e "\.\[baselines\]"'):
+        check_installed()
+
+
+def test_a_step_gets_nnunets_folders_and_is_timed(monkeypatch, tmp_path):
+    monkeypatch.setattr(nnunet_commands, "check_installed", lambda: None)
+    folder = WorkFolder(tmp_path)
+    program = (
+        "import os, sys, time, pathlib; time.sleep(0.2); block = bytearray(300_000_000);"
+        "seen = os.environ['nnUNet_raw'] + ' ' + os.environ['nnUNet_n_proc_DA'];"
+        "pathlib.Path(sys.argv[1]).write_text(seen)"
+    )
+    cost = run_command(folder, ["-c", program], [str(tmp_path / "seen.txt")], workers=3)
+    assert (tmp_path / "seen.txt").read_text() == f"{tmp_path / 'nnUNet_raw'} 3"
+    assert environment(folder, 3)["nnUNet_results"] == str(tmp_path / "nnUNet_results")
+    assert 0.2 <= cost.seconds < 30
+    assert cost.peak_memory_gb is None or 0.3 <= cost.peak_memory_gb < 2
+
+
+def test_a_failed_step_is_an_error_with_its_call(monkeypatch, tmp_path):
+    monkeypatch.setattr(nnunet_commands, "check_installed", lambda: None)
+    with pytest.raises(Spider2dError, match="exit code 3.*--some option"):
+        run_command(WorkFolder(tmp_path), ["-c", "raise SystemExit(3)"], ["--some", "option"])
+
+
+def test_costs_of_steps_are_kept_side_by_side(tmp_path):
+    folder = WorkFolder(tmp_path)
+    folder.add_cost("train_2d", {"seconds": 1})
+    folder.add_cost("predict_2d", {"seconds": 2})
+    folder.add_cost("train_2d", {"seconds": 3})
+    costs = json.loads((tmp_path / "nnunet_cost.json").read_text())
+    assert costs == {"train_2d": {"seconds": 3}, "predict_2d": {"seconds": 2}}
+
+
+def test_script_exports_and_names_the_next_step(dataset, tmp_path, capsys):
+    script = load_script("src/run_nnunet.py")
+    script.main(script.parse_args(["export", "--dataset", str(dataset), "--work", str(tmp_path)]))
+    assert f"next: python src/run_nnunet.py train --work {tmp_path}" in capsys.readouterr().out
