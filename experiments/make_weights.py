@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 
 import torch
-from demo import run_step
 
 from spider2d import cli
 from spider2d.checkpoint import load_checkpoint, save_checkpoint
@@ -44,7 +43,7 @@ def train(work: Path) -> Path:
         ),
     )
     for title, command in steps:
-        run_step(title, [str(word) for word in command])
+        cli.run_step(title, [str(word) for word in command])
     return run / "best.pt"
 
 

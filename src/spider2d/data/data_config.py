@@ -37,10 +37,12 @@ class SampleConfig(ConfigModel):
 
     Attributes:
         slices: Folder that ``preprocessing/extract_slices.py`` wrote.
+        max_series: Train on at most this many series of it, evenly chosen over the list of names; null = all.
         foreground_crop: Share of the patches centred near a labelled pixel; the others lie anywhere.
     """
 
     slices: Path = Path("data/slices")
+    max_series: Annotated[int, Field(ge=1)] | None = None
     foreground_crop: Probability = 0.85
 
 

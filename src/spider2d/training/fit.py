@@ -106,7 +106,7 @@ def fit(
         TrainingDivergedError: The loss is no longer finite.
     """
     check_batch(config, process)
-    data = select_series(config.data.slices, config.validation.max_series)
+    data = select_series(config.data.slices, config.validation.max_series, config.data.max_series)
     check_folder(folder, config, resume, overwrite)
     precision = resolve_precision(config.training.precision, process.device)
     if config.training.threads is not None:

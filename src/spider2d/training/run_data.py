@@ -30,18 +30,21 @@ class RunData:
     slice_hw: tuple[int, int]
 
 
-def select_series(slices_dir: Path, max_validation_series: int | None) -> RunData:
+def select_series(
+    slices_dir: Path, max_validation_series: int | None, max_training_series: int | None = None
+) -> RunData:
     """Read the manifest of a slices folder and choose the labelled series of both subsets.
 
     Args:
         slices_dir: Folder that the extraction wrote.
         max_validation_series: At most this many validation series, evenly chosen; None for all.
+        max_training_series: The same for training.
 
     Raises:
         DatasetError: There is no extraction, a subset has no labelled series, or pixel sizes differ.
     """
     rows = [row for row in read_manifest(slices_dir) if row.labelled_classes]
-    training = [row for row in rows if row.subset == "training"]
+    training = _thin_out([row for row in rows if row.subset == "training"], max_training_series)
     validation = _thin_out([row for row in rows if row.subset == "validation"], max_validation_series)
     for subset, chosen in (("training", training), ("validation", validation)):
         if not chosen:

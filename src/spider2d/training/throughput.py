@@ -53,7 +53,7 @@ def measure_throughput(config: AnyTrainConfig, device: torch.device, n_steps: in
         DatasetError: The slices are missing or unusable.
     """
     process = Process(0, 1, device)
-    data = select_series(config.data.slices, config.validation.max_series)
+    data = select_series(config.data.slices, config.validation.max_series, config.data.max_series)
     precision = resolve_precision(config.training.precision, device)
     run = Run(config, Path(), process, data, precision, tracker=None)
     state = new_state(config, build_spec(config, data), precision, device)
