@@ -20,7 +20,7 @@ from spider2d.cost_file import COST_NAME
 
 NNUNET_CONFIGURATION = "3d_fullres"
 EXPERIMENTS = cli.PROJECT_ROOT / "experiments"
-INSTALL_HINT = "python -m pip install {}"
+INSTALL_HINT = 'python -m pip install -e ".[baselines]"'
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def why_skipped(method: Method) -> str | None:
     """Return why a method cannot run here and what to type; None when it can."""
     if method.package and find_spec(method.package) is None:
-        return f"{method.package} is not installed: {INSTALL_HINT.format(method.package)}"
+        return f"{method.package} is not installed: {INSTALL_HINT}"
     needed = (
         EXPERIMENTS / f"{method.config}.yaml" if method.config else cli.PROJECT_ROOT / "src/run_nnunet.py"
     )

@@ -8,6 +8,7 @@ from painted_spine import LPS, paint_volume, spec
 from spider2d import cli
 from spider2d.checkpoint import save_checkpoint
 from spider2d.data.volume import to_canonical, write_volume
+from spider2d.inference.segment import Segmentation
 from spider2d.models.unet2d import build_network
 from spider2d.reports import measure_cost
 from spider2d.training.cost import network_cost
@@ -66,3 +67,18 @@ def test_what_a_network_sees_at_once():
 def test_missing_checkpoint_is_a_clear_error(tmp_path, capsys):
     assert cli.run(script.main, script.parse_args(["--checkpoint", str(tmp_path / "none.pt")])) == 1
     assert "no such checkpoint; python src/train.py makes one" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("slow_seconds", "n_runs"), [(1e9, 3), (0.0, 1)])
+def test_slow_network_is_timed_by_its_first_run(monkeypatch, tmp_path, slow_seconds, n_runs):
+    volume, runs = paint_volume(LPS)[0], []
+    write_volume(tmp_path / "scan.mha", volume)
+
+    def segment(image, network, spec, options):
+        runs.append(image)
+        return Segmentation(volume, {})
+
+    monkeypatch.setattr(measure_cost, "segment_volume", segment)
+    monkeypatch.setattr(measure_cost, "SLOW_SECONDS", slow_seconds)
+    assert measure_cost._median_seconds(None, None, tmp_path / "scan.mha", "cpu", repeats=2) > 0
+    assert len(runs) == n_runs
