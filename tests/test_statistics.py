@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -68,6 +68,7 @@ def test_lower_bound_by_hand():
     assert np.isnan(lower_bound(np.array([0.4])))
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(-1, 1), min_size=2, max_size=12))
 def test_lower_bound_is_that_of_scipys_one_sided_test(values):
     differences = np.array(values)
