@@ -122,7 +122,7 @@ def run_import(args: argparse.Namespace) -> None:
     predictions = folder.of(args.configuration) / "predictions"
     print(f"wrote labels and reports of {len(reports)} volumes to {predictions}")
     print(
-        "next: python src/evaluate_volumes.py --dataset DATASET --subset validation "
+        f"next: python src/evaluate_volumes.py --dataset {folder.exported_dataset()} --subset validation "
         f"--predictions {predictions}"
     )
 

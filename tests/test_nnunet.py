@@ -198,6 +198,19 @@ def test_costs_of_steps_are_kept_side_by_side(tmp_path):
     assert costs == {"train_2d": {"seconds": 3}, "predict_2d": {"seconds": 2}}
 
 
+def test_a_new_export_leaves_nothing_of_the_former_one(dataset, tmp_path):
+    folder = WorkFolder(tmp_path / "work")
+    for name in ("8_t1", "9_t1"):
+        write_series(tmp_path / "other", name)
+    export_dataset(tmp_path / "other", folder)
+    folder.write_json("planning.json", {"memory_target_gb": None})
+    export_dataset(dataset, folder)
+    stored = sorted(path.name.split("_")[0] for path in (folder.raw / "imagesTr").iterdir())
+    assert stored == ["1", "1", "2", "3"]
+    assert not (folder.root / "planning.json").exists()
+    assert folder.exported_dataset() == str(dataset)
+
+
 def test_script_exports_and_names_the_next_step(dataset, tmp_path, capsys):
     script = load_script("src/run_nnunet.py")
     script.main(script.parse_args(["export", "--dataset", str(dataset), "--work", str(tmp_path)]))

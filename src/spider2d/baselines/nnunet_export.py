@@ -30,7 +30,7 @@ def export_dataset(dataset_root: Path, folder: WorkFolder) -> list[ExportedSerie
 
     Args:
         dataset_root: Data set in SPIDER's form; series without a mask are left out.
-        folder: Where to write. What an earlier export wrote there is replaced.
+        folder: Where to write. An earlier export, its plans and preprocessed data are removed first.
 
     Returns:
         The exported series.
@@ -45,6 +45,7 @@ def export_dataset(dataset_root: Path, folder: WorkFolder) -> list[ExportedSerie
     for subset in (TRAINING, VALIDATION):
         if not any(subset_of[series.name] == subset for series in chosen):
             raise DatasetError(f"{dataset_root}: no series with a mask in the subset {subset}")
+    folder.clear()
     ignored = [export_series(series, folder.raw) for series in tqdm(chosen, desc="exporting")]
     exported = [
         ExportedSeries(series.name, str(series.image_path.resolve()), subset_of[series.name])
@@ -54,6 +55,7 @@ def export_dataset(dataset_root: Path, folder: WorkFolder) -> list[ExportedSerie
         if series.subset == VALIDATION:
             _link(image_path(folder.raw / "imagesTr", series.name), folder.raw / "imagesTs")
     _write_descriptions(folder, exported, any(ignored))
+    folder.write_export(dataset_root, exported)
     return exported
 
 
@@ -119,4 +121,3 @@ def _write_descriptions(folder: WorkFolder, exported: list[ExportedSeries], with
         f"nnUNet_preprocessed/{folder.preprocessed.name}/splits_final.json",
         [{"train": names[TRAINING], "val": names[VALIDATION]}],
     )
-    folder.write_export(exported)

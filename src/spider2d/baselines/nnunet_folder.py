@@ -8,6 +8,7 @@
 """
 
 import json
+import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -84,9 +85,21 @@ class WorkFolder:
         costs = self.read_json(name, step) if (self.root / name).exists() else {}
         self.write_json(name, costs | {step: figures})
 
-    def write_export(self, series: list[ExportedSeries]) -> None:
+    def clear(self) -> None:
+        """Remove the data set, its plans and its split, so that no series of an earlier export stays."""
+        for path in (self.raw, self.preprocessed):
+            if path.exists():
+                shutil.rmtree(path)
+        for name in ("export.json", "planning.json"):
+            (self.root / name).unlink(missing_ok=True)
+
+    def write_export(self, dataset: Path, series: list[ExportedSeries]) -> None:
         """Write the list of exported series."""
-        self.write_json("export.json", {"series": [asdict(one) for one in series]})
+        self.write_json("export.json", {"dataset": str(dataset), "series": [asdict(one) for one in series]})
+
+    def exported_dataset(self) -> str:
+        """Return the data set that was exported, as it was named then; errors as ``read_json``."""
+        return self.read_json("export.json", "export")["dataset"]
 
     def read_export(self) -> list[ExportedSeries]:
         """Read the list of exported series; errors as ``read_json``."""

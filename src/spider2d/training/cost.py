@@ -88,6 +88,15 @@ def forward_gmac(network: nn.Module, input_shape: tuple[int, ...]) -> float:
     return counter.get_total_flops() / 2 / 1e9
 
 
+def describe_operations(cost: NetworkCost | WindowCost) -> str:
+    """Return the operations of one forward pass as words, without the pixel size."""
+    if isinstance(cost, WindowCost):
+        size = " x ".join(map(str, cost.window_shw))
+        return f"{cost.gmac_per_window:.2f} GMAC per window of {size} voxels"
+    height, width = cost.slice_hw
+    return f"{cost.gmac_per_slice:.2f} GMAC per slice of {height} x {width} pixels"
+
+
 def _padded(spec: ModelSpec, size_hw: tuple[int, int]) -> tuple[int, int]:
     height, width = (-(-side // spec.pad_multiple) * spec.pad_multiple for side in size_hw)
     return height, width

@@ -4,7 +4,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
@@ -14,15 +13,14 @@ from spider2d.checkpoint import save_checkpoint
 from spider2d.config import check_config, config_text
 from spider2d.data.slices import open_series
 from spider2d.models.spec import NetworkSpec
-from spider2d.models.unet2d import count_parameters
 from spider2d.models.volume_spec import spec_class
 from spider2d.training import distributed
-from spider2d.training.cost import NetworkCost, WindowCost, network_cost
+from spider2d.training.cost import describe_operations, network_cost
 from spider2d.training.distributed import Process
 from spider2d.training.interrupt import StopRequest
 from spider2d.training.loader import build_loader, check_batch, start_loading
 from spider2d.training.overlays import series_picture
-from spider2d.training.run_cost import write_run_cost
+from spider2d.training.run_cost import run_figures, write_run_cost
 from spider2d.training.run_data import RunData, select_series, training_samples
 from spider2d.training.run_folder import BEST_NAME, LAST_NAME, check_folder, claim_folder
 from spider2d.training.schedule import learning_rate
@@ -122,7 +120,8 @@ def fit(
         run = Run(config, folder, process, data, precision, tracker)
         _announce(run, state)
         result = _train(run, state, stop)
-    write_run_cost(folder, _cost_figures(run, state), process.device, resume)
+    figures = run_figures(state, config, precision, process.world_size)
+    write_run_cost(folder, figures, process.device, resume)
     return result
 
 
@@ -233,33 +232,9 @@ def _announce(run: Run, state: TrainingState) -> None:
     cost = network_cost(state.network, state.spec, run.data.slice_hw)
     run.tracker.start(config_text(run.config), cost)
     print(
-        f"{state.spec.title}: {cost.parameters / 1e6:.2f} M parameters, {_describe_operations(cost)} "
+        f"{state.spec.title}: {cost.parameters / 1e6:.2f} M parameters, {describe_operations(cost)} "
         f"of {state.spec.pixel_size_mm} mm\n"
         f"{len(run.data.training)} training and {len(run.data.validation)} validation series; "
         f"{run.process.world_size} process(es) on {run.process.device.type}, {run.precision}",
         flush=True,
     )
-
-
-def _describe_operations(cost: NetworkCost | WindowCost) -> str:
-    if isinstance(cost, WindowCost):
-        size = " x ".join(map(str, cost.window_shw))
-        return f"{cost.gmac_per_window:.2f} GMAC per window of {size} voxels"
-    height, width = cost.slice_hw
-    return f"{cost.gmac_per_slice:.2f} GMAC per slice of {height} x {width} pixels"
-
-
-def _cost_figures(run: Run, state: TrainingState) -> dict[str, Any]:
-    """Return what the run cost so far, and what it was, as plain values."""
-    return {
-        "title": state.spec.title,
-        "architecture": state.spec.architecture,
-        "dimension": state.spec.dimension,
-        "parameters": count_parameters(state.network),
-        "training_seconds": round(state.seconds, 1),
-        "steps": state.step,
-        "batch_size": run.config.training.batch_size,
-        "precision": run.precision,
-        "threads": torch.get_num_threads(),
-        "processes": run.process.world_size,
-    }

@@ -8,8 +8,29 @@ from typing import Any
 import torch
 
 from spider2d.atomic_write import write_text
+from spider2d.models.unet2d import count_parameters
+from spider2d.training.state import TrainingState
+from spider2d.training.train_config import AnyTrainConfig
 
 COST_NAME = "cost.json"
+
+
+def run_figures(
+    state: TrainingState, config: AnyTrainConfig, precision: str, processes: int
+) -> dict[str, Any]:
+    """Return what a run is and what it cost so far, as plain values."""
+    return {
+        "title": state.spec.title,
+        "architecture": state.spec.architecture,
+        "dimension": state.spec.dimension,
+        "parameters": count_parameters(state.network),
+        "training_seconds": round(state.seconds, 1),
+        "steps": state.step,
+        "batch_size": config.training.batch_size,
+        "precision": precision,
+        "threads": torch.get_num_threads(),
+        "processes": processes,
+    }
 
 
 def write_run_cost(folder: Path, figures: dict[str, Any], device: torch.device, resumed: bool) -> None:
@@ -17,7 +38,7 @@ def write_run_cost(folder: Path, figures: dict[str, Any], device: torch.device, 
 
     Args:
         folder: The run's folder.
-        figures: Plain values: architecture, dimension, parameters, training_seconds, steps, ...
+        figures: What `run_figures` returned.
         device: Where the network was trained.
         resumed: Whether an earlier session's peak in the folder counts too.
     """
