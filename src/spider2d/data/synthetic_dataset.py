@@ -68,9 +68,9 @@ class SyntheticSamples(Dataset):
     def _series(self, number: int) -> LabelledStack:
         """Return a series, made now unless it is in the pool."""
         if number not in self._pool:
-            series = make_random_series(self._seed * 100_000_000 + number)
-            self._pool[number] = stack_phantom(series, self._pixel_size_mm)
             settings = self._config.synthetic
+            series = make_random_series(self._seed * 100_000_000 + number, settings.domain)
+            self._pool[number] = stack_phantom(series, self._pixel_size_mm)
             while len(self._pool) > 2 * settings.pool * settings.streams:
                 self._pool.popitem(last=False)
         return self._pool[number]
