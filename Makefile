@@ -4,12 +4,15 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo compare test lint benchmark clean
+.PHONY: demo compare weights test lint benchmark clean
 demo: $(READY)
 	$(BIN)/python experiments/demo.py
 
 compare: $(READY)
 	$(BIN)/python experiments/compare_phantom_methods.py
+
+weights: $(READY)
+	$(BIN)/python experiments/make_weights.py
 
 test: $(READY)
 	$(BIN)/python -m pytest
