@@ -20,7 +20,6 @@ from spider2d.cost_file import COST_NAME
 
 NNUNET_CONFIGURATION = "3d_fullres"
 EXPERIMENTS = cli.PROJECT_ROOT / "experiments"
-INSTALL_HINT = 'python -m pip install -e ".[baselines]"'
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def why_skipped(method: Method) -> str | None:
     """Return why a method cannot run here and what to type; None when it can."""
     if method.package and find_spec(method.package) is None:
-        return f"{method.package} is not installed: {INSTALL_HINT}"
+        from spider2d.models.volume_nets import INSTALL_COMMAND  # loads torch
+
+        return f"{method.package} is not installed; {INSTALL_COMMAND}"
     needed = (
         EXPERIMENTS / f"{method.config}.yaml" if method.config else cli.PROJECT_ROOT / "src/run_nnunet.py"
     )

@@ -11,6 +11,7 @@ from spider2d.baselines.nnunet_export import IGNORE_LABEL, canonical_volume, exp
 from spider2d.baselines.nnunet_folder import WorkFolder
 from spider2d.baselines.nnunet_import import import_predictions, read_class_map
 from spider2d.baselines.nnunet_plans import write_own_plans
+from spider2d.cost_file import read_cost, write_cost
 from spider2d.data.volume import Volume, read_mask, read_volume, to_canonical, write_volume
 from spider2d.errors import DatasetError, MissingPackageError, Spider2dError, VolumeError
 from spider2d.labels import classes_of_labels
@@ -215,3 +216,23 @@ def test_script_exports_and_names_the_next_step(dataset, tmp_path, capsys):
     script = load_script("src/run_nnunet.py")
     script.main(script.parse_args(["export", "--dataset", str(dataset), "--work", str(tmp_path)]))
     assert f"next: python src/run_nnunet.py train --work {tmp_path}" in capsys.readouterr().out
+
+
+def test_costs_of_training_and_prediction_are_those_of_every_method(tmp_path, monkeypatch):
+    figures = {
+        **{"title": "nnU-Net 3d_fullres", "architecture": "nnunet_3d_fullres", "dimension": "3D"},
+        **{"parameters": 7, "training_seconds": 61.5, "peak_memory_gb": 2.5, "device": "cpu", "steps": 100},
+        **{"epochs": 4, "batch_size": 2, "patch_size": [16, 64, 64], "plans": "P", "threads": 1},
+    }
+    folder = WorkFolder(tmp_path)
+    folder.write_json("3d_fullres/training.json", figures)
+    write_cost(folder.of("3d_fullres") / "cost.json", nnunet_commands.training_cost(figures))
+    for number in (1, 2):
+        (folder.raw / "imagesTs").mkdir(parents=True, exist_ok=True)
+        (folder.raw / "imagesTs" / f"{number}.mha").touch()
+    monkeypatch.setattr(nnunet_commands, "run_command", lambda *_: nnunet_commands.StepCost(9.0, 1.25))
+    nnunet_commands.predict(folder, "3d_fullres", "cpu")
+    cost = read_cost(folder.of("3d_fullres") / "cost.json")
+    assert (cost.training_peak_memory_gb, cost.training_device, cost.training_seconds) == (2.5, "cpu", 61.5)
+    assert (cost.seconds_per_volume, cost.peak_memory_gb, cost.seconds_per_volume_gpu) == (4.5, 1.25, None)
+    assert nnunet_commands.prediction_cost(3.0, nnunet_commands.StepCost(9.0, 1.0), "cuda").device is None

@@ -13,6 +13,7 @@ from typing import Any
 
 from spider2d.baselines.nnunet_folder import CONFIGURATIONS, DATASET_ID, WorkFolder
 from spider2d.baselines.nnunet_plans import STOCK_PLANS, write_own_plans
+from spider2d.cost_file import COST_NAME, Cost, add_cost, read_cost, write_cost
 from spider2d.errors import MissingPackageError, Spider2dError
 from spider2d.models.volume_nets import INSTALL_COMMAND
 
@@ -104,7 +105,7 @@ def train(
     )
     figures = json.loads(report.read_text(encoding="utf-8"))
     figures["peak_memory_gb"] = figures["peak_memory_gb"] or cost.peak_memory_gb
-    folder.write_json(f"{configuration}/cost.json", figures)
+    write_cost(ours / COST_NAME, training_cost(figures))
     folder.add_cost(f"train_{configuration}", vars(cost) | figures)
     return figures
 
@@ -130,7 +131,27 @@ def predict(
     n_volumes = len(list(images.iterdir()))
     figures = {"volumes": n_volumes, "seconds_per_volume": round(cost.seconds / n_volumes, 2)}
     folder.add_cost(f"predict_{configuration}", vars(cost) | figures | {"mirroring": mirroring})
+    path = folder.of(configuration) / COST_NAME
+    write_cost(path, add_cost(read_cost(path), prediction_cost(figures["seconds_per_volume"], cost, device)))
     return output
+
+
+_SHARED_KEYS = ("title", "architecture", "dimension", "parameters", "training_seconds", "steps", "batch_size")
+
+
+def training_cost(figures: dict[str, Any]) -> Cost:
+    """Return what the comparison of methods reads of a training's figures."""
+    shared = {key: figures[key] for key in (*_SHARED_KEYS, "threads")}
+    peak_gb, device = figures["peak_memory_gb"], figures["device"]
+    return Cost(**shared, training_peak_memory_gb=peak_gb, training_device=device)
+
+
+def prediction_cost(seconds_per_volume: float, cost: StepCost, device: str) -> Cost:
+    """Return the same for predictions; the volumes are those of the data set, start-up included."""
+    where = f"{device}, mean of the data set's volumes, start-up of nnU-Net included"
+    if device == "cuda":
+        return Cost(seconds_per_volume_gpu=seconds_per_volume, gpu=where)
+    return Cost(seconds_per_volume=seconds_per_volume, device=where, peak_memory_gb=cost.peak_memory_gb)
 
 
 def run_command(

@@ -18,7 +18,7 @@ from spider2d.cost_file import Cost, Dimension, peak_memory_gb
 from spider2d.data.volume import Volume, read_volume, to_canonical, write_volume
 from spider2d.inference.segment import SegmentOptions, segment_volume
 from spider2d.inference.slicewise import choose_precision
-from spider2d.models.spec import ModelSpec
+from spider2d.models.spec import NetworkSpec
 
 SLOW_SECONDS = 20.0
 """A network whose first run takes longer is timed by that run alone: warming up is lost in it."""
@@ -48,6 +48,7 @@ def measure_cost(checkpoint: Path, volume_path: Path, repeats: int = 3) -> Cost:
     array_sra, spacing_sra_mm = to_canonical(volume)
     gmac, dimension = _count_operations(network, spec, volume)
     cost = Cost(
+        title=spec.title,
         architecture=spec.architecture,
         dimension=dimension,
         parameters=sum(parameter.numel() for parameter in network.parameters()),
@@ -65,7 +66,7 @@ def measure_cost(checkpoint: Path, volume_path: Path, repeats: int = 3) -> Cost:
     return cost.model_copy(update=_gpu_figures(network, spec, volume_path, repeats))
 
 
-def _gpu_figures(network: torch.nn.Module, spec: ModelSpec, volume_path: Path, repeats: int) -> dict:
+def _gpu_figures(network: torch.nn.Module, spec: NetworkSpec, volume_path: Path, repeats: int) -> dict:
     torch.cuda.reset_peak_memory_stats()
     seconds = _median_seconds(network.to("cuda"), spec, volume_path, "cuda", repeats)
     return {
@@ -76,7 +77,7 @@ def _gpu_figures(network: torch.nn.Module, spec: ModelSpec, volume_path: Path, r
 
 
 def _median_seconds(
-    network: torch.nn.Module, spec: ModelSpec, volume_path: Path, device: str, repeats: int
+    network: torch.nn.Module, spec: NetworkSpec, volume_path: Path, device: str, repeats: int
 ) -> float:
     """Return the seconds from file to label file, the network loaded."""
     options = SegmentOptions(device, choose_precision("auto", device))
@@ -92,7 +93,7 @@ def _median_seconds(
     return statistics.median(seconds[1:])
 
 
-def _count_operations(network: torch.nn.Module, spec: ModelSpec, volume: Volume) -> tuple[float, Dimension]:
+def _count_operations(network: torch.nn.Module, spec: NetworkSpec, volume: Volume) -> tuple[float, Dimension]:
     """Return 10^9 multiply-accumulate operations of one volume, and what the network saw at once."""
     seen_shapes: list[torch.Size] = []
     hook = network.register_forward_pre_hook(lambda _, inputs: seen_shapes.append(inputs[0].shape))

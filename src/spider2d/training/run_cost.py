@@ -1,18 +1,15 @@
 """What a training run cost, for the comparison of methods: ``cost.json`` in the run's folder."""
 
-import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from spider2d.atomic_write import write_text
+from spider2d import cost_file
+from spider2d.cost_file import COST_NAME, Cost, read_cost, write_cost
 from spider2d.models.unet2d import count_parameters
 from spider2d.training.state import TrainingState
 from spider2d.training.train_config import AnyTrainConfig
-
-COST_NAME = "cost.json"
 
 
 def run_figures(
@@ -44,9 +41,9 @@ def write_run_cost(folder: Path, figures: dict[str, Any], device: torch.device, 
     """
     path, peak_gb = folder / COST_NAME, peak_memory_gb(device)
     if resumed and path.is_file() and peak_gb is not None:
-        peak_gb = max(peak_gb, json.loads(path.read_text(encoding="utf-8"))["peak_memory_gb"] or 0)
-    content = figures | {"peak_memory_gb": peak_gb, "device": device.type}
-    write_text(path, json.dumps(content, indent=1) + "\n")
+        peak_gb = max(peak_gb, read_cost(path).training_peak_memory_gb or 0)
+    measured = {"training_peak_memory_gb": peak_gb, "training_device": device.type}
+    write_cost(path, Cost(**figures, **measured))
 
 
 def peak_memory_gb(device: torch.device) -> float | None:
@@ -56,9 +53,4 @@ def peak_memory_gb(device: torch.device) -> float | None:
     """
     if device.type == "cuda":
         return round(torch.cuda.max_memory_allocated(device) / 1e9, 3)
-    if sys.platform == "win32":
-        return None
-    import resource  # only there on Unix
-
-    unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux kilobytes
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9, 3)
+    return cost_file.peak_memory_gb()

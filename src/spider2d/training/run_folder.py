@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from spider2d.config import save_config
+from spider2d.cost_file import COST_NAME
 from spider2d.errors import ConfigError
-from spider2d.training.run_cost import COST_NAME
 from spider2d.training.tracking import METRICS_NAME
 from spider2d.training.train_config import AnyTrainConfig, load_train_config
 
