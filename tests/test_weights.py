@@ -1,0 +1,92 @@
+"""The shipped checkpoint: whole, small, the one the model card describes, and able to segment."""
+
+import hashlib
+import re
+
+import numpy as np
+import pytest
+import torch
+from load_script import load_script
+
+from spider2d import cli
+from spider2d.checkpoint import load_checkpoint, load_network, save_checkpoint
+from spider2d.data.phantom.dataset import volume_on_grid
+from spider2d.data.phantom.series import make_series
+from spider2d.data.volume import from_canonical, to_canonical
+from spider2d.inference.segment import SegmentOptions, segment_volume
+from spider2d.labels import STRUCTURES, classes_of_labels
+from spider2d.models.spec import ModelSpec
+from spider2d.models.unet2d import build_network
+
+make_weights = load_script("experiments/make_weights.py")
+SHIPPED = load_script("src/infer_volume.py").SHIPPED_CHECKPOINT
+
+
+def test_the_model_card_names_the_file_that_is_there():
+    card = (SHIPPED.parent / "README.md").read_text(encoding="utf-8")
+    digests = re.findall(r"\b[0-9a-f]{64}\b", card)
+    assert digests == [hashlib.sha256(SHIPPED.read_bytes()).hexdigest()]
+    assert SHIPPED.stat().st_size <= 16e6
+
+
+def test_the_file_holds_nothing_but_the_network_and_where_it_comes_from():
+    checkpoint = load_checkpoint(SHIPPED)
+    assert checkpoint.training is None
+    assert checkpoint.info["config"]["data"]["synthetic"]
+    assert str(cli.PROJECT_ROOT.parent) not in str(checkpoint.info)
+
+
+def test_the_shipped_network_segments_a_phantom_it_has_not_seen():
+    series = make_series(987_654_321, "t2", (9, 200, 160), (5.0, 1.4, 1.4), variant="healthy")
+    volume = from_canonical(series.image_sra, volume_on_grid(series, np.random.default_rng(0)))
+    network, spec, _ = load_network(SHIPPED)
+    labels_sra, _ = to_canonical(segment_volume(volume, network, spec, SegmentOptions("cpu", "fp32")).labels)
+    predicted, reference = classes_of_labels(labels_sra), classes_of_labels(series.labels_sra)
+    for number, name in enumerate(STRUCTURES, start=1):
+        overlap = ((predicted == number) & (reference == number)).sum()
+        dice = 2 * overlap / ((predicted == number).sum() + (reference == number).sum())
+        assert dice > 0.7, name
+
+
+def test_export_halves_the_weights_and_drops_the_training(tmp_path):
+    spec = ModelSpec(encoder="tu-mobilenetv4_conv_small", pixel_size_mm=1.0)
+    state = build_network(spec).state_dict()
+    save_checkpoint(tmp_path / "best.pt", spec, state, {"step": 7}, training={"optimiser": [1, 2]})
+    digest = make_weights.export(tmp_path / "best.pt", tmp_path / "small.pt")
+    assert digest == hashlib.sha256((tmp_path / "small.pt").read_bytes()).hexdigest()
+    exported = load_checkpoint(tmp_path / "small.pt")
+    assert exported.training is None and exported.info == {"step": 7}
+    assert (tmp_path / "small.pt").stat().st_size < 0.55 * (tmp_path / "best.pt").stat().st_size
+    network, _, _ = load_network(tmp_path / "small.pt")
+    for name, tensor in network.state_dict().items():
+        assert tensor.dtype == state[name].dtype
+        torch.testing.assert_close(tensor, state[name], rtol=1e-3, atol=1e-6)
+
+
+def test_training_steps_are_documented_commands(monkeypatch, tmp_path):
+    commands = []
+    monkeypatch.setattr(make_weights.cli, "run_step", lambda title, command: commands.append(command))
+    assert make_weights.train(tmp_path) == tmp_path / "synthetic_2d" / "best.pt"
+    assert [command[0] for command in commands] == [
+        "preprocessing/make_phantom.py",
+        "preprocessing/extract_slices.py",
+        "src/train.py",
+        "src/train.py",
+    ]
+    for command in commands[2:]:
+        arguments = load_script("src/train.py").parse_args(command[1:])
+        assert arguments.config.is_file() and not arguments.resume
+    assert f"init={(tmp_path / 'synthetic_2d_wide' / 'last.pt').as_posix()}" in commands[3]
+    (tmp_path / "synthetic_2d_wide").mkdir()
+    (tmp_path / "synthetic_2d_wide" / "last.pt").touch()
+    make_weights.train(tmp_path)
+    assert commands[6][-1] == "--resume" and "--resume" not in commands[7]
+
+
+@pytest.mark.parametrize("named", [None, "elsewhere.pt"])
+def test_a_missing_checkpoint_is_named(named, capsys, monkeypatch, tmp_path):
+    infer = load_script("src/infer_volume.py")
+    monkeypatch.setattr(infer, "SHIPPED_CHECKPOINT", tmp_path / "shipped.pt")
+    arguments = ["--checkpoint", str(tmp_path / named)] if named else []
+    assert cli.run(infer.main, infer.parse_args(arguments)) == 1
+    assert (named or "shipped.pt") in capsys.readouterr().err
