@@ -12,6 +12,8 @@ from scipy import ndimage
 
 _REACH, _MAX_NEIGHBOURS = 8, 256
 """How far (voxels along an axis), and how many neighbours are looked at one by one; more stop paying."""
+_LOOKUPS_PER_VOXEL = 4
+"""Neighbours looked at, per voxel of the box: more cost as much as the distance transform they would save."""
 
 
 class SurfaceDistances(NamedTuple):
@@ -95,7 +97,10 @@ def _distances_to(target: np.ndarray, source: np.ndarray, spacing_mm: tuple[floa
 
 
 def _near_distances(target: np.ndarray, source: np.ndarray, spacing_mm: tuple[float, ...]) -> np.ndarray:
-    """Return the distances up to a few voxels; infinite where no ``target`` voxel is that close."""
+    """Return the distances up to a few voxels; infinite where no ``target`` voxel was found that close.
+
+    Large surfaces far apart are given up early, and left to the distance transform.
+    """
     offsets, offset_distances_mm = _neighbours(tuple(spacing_mm))
     margin = [(reach, reach) for reach in np.abs(offsets).max(axis=0)]
     padded = np.pad(target, margin)
@@ -104,11 +109,13 @@ def _near_distances(target: np.ndarray, source: np.ndarray, spacing_mm: tuple[fl
     distances = np.full(positions.size, np.inf)
     pending = np.arange(positions.size)
     is_target = padded.ravel()
+    lookups = _LOOKUPS_PER_VOXEL * target.size
     for step, distance_mm in zip((offsets @ strides).tolist(), offset_distances_mm.tolist(), strict=True):
         found = is_target[positions[pending] + step]
         distances[pending[found]] = distance_mm
         pending = pending[~found]
-        if not pending.size:
+        lookups -= found.size
+        if not pending.size or lookups < 0:
             break
     return distances
 
