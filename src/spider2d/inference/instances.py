@@ -12,7 +12,7 @@ import numpy as np
 
 from spider2d.errors import VolumeError
 from spider2d.inference.boundary import Boundary
-from spider2d.inference.cleanup import clean_canal, tidy_instances
+from spider2d.inference.cleanup import clean_canal, number_pieces, tidy_instances
 from spider2d.inference.discs import find_discs
 from spider2d.inference.levels import (
     BodySample,
@@ -26,6 +26,10 @@ from spider2d.inference.numbering import describe, number_levels, topmost_is_cut
 from spider2d.inference.spine_frame import FAR_MM, SpineFrame, fit_spine
 from spider2d.inference.vertebra_assign import Bone, assign_levels
 from spider2d.labels import BACKGROUND, CANAL, CANAL_LABEL, DISC, N_CLASSES, VERTEBRA
+
+LONE_SLICE = 3
+"""Slices of a padded box that holds one slice."""
+LONE_SLICE_NOTE = "no vertebral body in this slice: its pieces of bone are numbered from the bottom"
 
 
 @dataclass(frozen=True)
@@ -123,12 +127,17 @@ def _label_box(
     numbering = number_levels(body_volume, body_reach, is_disc)
     is_body = frame.in_front_of_wall(vertebra_mm)
     disc_labels = [numbering.disc_label(index) for index in np.flatnonzero(is_disc)]
-    labels += _tidied(classes.shape, vertebra_index, vertebra_labels(level, is_body, numbering), spacing)
+    vertebrae = _tidied(classes.shape, vertebra_index, vertebra_labels(level, is_body, numbering), spacing)
+    notes = describe(numbering, is_disc)
+    if len(classes) == LONE_SLICE and not vertebrae.any():
+        vertebrae = number_pieces(classes == VERTEBRA, spacing)
+        notes = [LONE_SLICE_NOTE] if vertebrae.any() else notes
+    labels += vertebrae
     labels += _tidied(
         classes.shape, disc_index, np.array([*disc_labels, 0], dtype=np.uint8)[disc_number], spacing
     )
     cut = topmost_is_cut(labels, body_volume, numbering, top_row)
-    return labels, cut, describe(numbering, is_disc)
+    return labels, cut, notes
 
 
 def _millimetres(index_sra: np.ndarray, spacing: tuple) -> np.ndarray:
