@@ -303,7 +303,7 @@ def test_phantom_is_recovered_in_every_variant(number, variant):
 
 
 def bones_behind_a_canal(n_slices):
-    """Return a map of a canal and three pieces of bone behind it, 9, 8 and 10 rows high, and a speck of 9 px."""
+    """Return a map of a canal, three pieces of bone behind it, 9, 8 and 10 rows high, and a speck."""
     classes = np.zeros((n_slices, 120, 80), np.uint8)
     classes[:, 5:115, 20:30] = CANAL
     for row, rows in ((15, 9), (60, 8), (100, 10)):

@@ -138,7 +138,7 @@ def number_pieces(bone_sra: np.ndarray, spacing_sra_mm: tuple[float, float, floa
         spacing_sra_mm: Voxel size in mm.
 
     Returns:
-        uint8 (S, R, A): 1 = the lowest piece; pieces of less than ``MIN_PIECE_MM2`` in plane are 0, and so are
+        uint8 (S, R, A): 1 = the lowest piece; 0 for pieces of less than ``MIN_PIECE_MM2`` in plane and for
         those beyond the largest vertebra label.
     """
     pieces = cc3d.connected_components(bone_sra, connectivity=26)
