@@ -43,8 +43,8 @@ def test_run_ends_with_a_3d_score_and_its_cost(straight):
     assert 0 <= result.best_score <= 1
     cost = json.loads((folder / "cost.json").read_text())
     assert (cost["architecture"], cost["dimension"], cost["steps"]) == ("unet3d", "3D", 6)
-    assert (cost["device"], cost["batch_size"]) == ("cpu", 2)
-    assert cost["training_seconds"] > 0 and cost["peak_memory_gb"] > 0.1
+    assert (cost["training_device"], cost["batch_size"]) == ("cpu", 2)
+    assert cost["training_seconds"] > 0 and cost["training_peak_memory_gb"] > 0.1
     network, _, _ = load_network(folder / "best.pt")
     assert cost["parameters"] == sum(p.numel() for p in network.parameters())
 
