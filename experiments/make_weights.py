@@ -15,7 +15,6 @@ from spider2d import cli
 from spider2d.checkpoint import load_checkpoint, save_checkpoint
 
 CONFIGS = cli.PROJECT_ROOT / "experiments"
-WEIGHTS = cli.PROJECT_ROOT / "weights" / "synthetic_2d.pt"
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -25,7 +24,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         "--work", type=Path, default=Path("synthetic"), help="folder for data and training run"
     )
     parser.add_argument("--checkpoint", type=Path, help="export this one, without training")
-    parser.add_argument("--output", type=Path, default=WEIGHTS, help="file to write (%(default)s)")
+    parser.add_argument(
+        "--output", type=Path, default=cli.SHIPPED_CHECKPOINT, help="file to write (%(default)s)"
+    )
     return parser.parse_args(argv)
 
 

@@ -29,7 +29,6 @@ from spider2d.inference.segment import SegmentOptions, segment_volume
 from spider2d.inference.slicewise import choose_precision
 from spider2d.labels import VERTEBRA, class_of_label
 
-SHIPPED_CHECKPOINT = cli.PROJECT_ROOT / "weights" / "synthetic_2d.pt"
 SHEET_COLUMNS, TILE_PX = 10, 260
 SEQUENCES = ("t1", "t2", "t2_SPACE")
 
@@ -40,7 +39,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("pictures", type=Path, metavar="PICTURES", help="folder of PNG files")
     parser.add_argument("table", type=Path, metavar="TABLE", help="overview.csv")
     parser.add_argument(
-        "--checkpoint", type=Path, default=SHIPPED_CHECKPOINT, help="default: the shipped one"
+        "--checkpoint", type=Path, default=cli.SHIPPED_CHECKPOINT, help="default: the shipped one"
     )
     parser.add_argument(
         "--half",

@@ -16,7 +16,6 @@ from spider2d.atomic_write import make_writable_folder
 from spider2d.errors import CheckpointError, DatasetError
 
 DATASET, OUTPUT = Path("data/phantom"), Path("predictions")
-SHIPPED_CHECKPOINT = cli.PROJECT_ROOT / "weights" / "synthetic_2d.pt"
 SUBSETS = ("validation", "training", "all")
 
 
@@ -86,14 +85,14 @@ def choose_checkpoint(wanted: Path | None) -> Path:
     """
     if wanted is None:
         print(
-            f"network: {SHIPPED_CHECKPOINT.name}, the shipped one, trained on synthetic images alone; what "
+            f"network: {cli.SHIPPED_CHECKPOINT.name}, the shipped one, trained on synthetic images alone; what "
             "it can and cannot do stands in weights/README.md. Not a medical device."
         )
-    checkpoint = wanted or SHIPPED_CHECKPOINT
+    checkpoint = wanted or cli.SHIPPED_CHECKPOINT
     if not checkpoint.is_file():
         raise CheckpointError(
             f"{checkpoint}: no such checkpoint. python src/train.py makes one (runs/NAME/best.pt); without "
-            f"--checkpoint the shipped one is used ({SHIPPED_CHECKPOINT})"
+            f"--checkpoint the shipped one is used ({cli.SHIPPED_CHECKPOINT})"
         )
     return checkpoint
 

@@ -19,7 +19,7 @@ from spider2d.models.spec import ModelSpec
 from spider2d.models.unet2d import build_network
 
 make_weights = load_script("experiments/make_weights.py")
-SHIPPED = load_script("src/infer_volume.py").SHIPPED_CHECKPOINT
+SHIPPED = cli.SHIPPED_CHECKPOINT
 
 
 def test_the_model_card_names_the_file_that_is_there():
@@ -86,7 +86,7 @@ def test_training_steps_are_documented_commands(monkeypatch, tmp_path):
 @pytest.mark.parametrize("named", [None, "elsewhere.pt"])
 def test_a_missing_checkpoint_is_named(named, capsys, monkeypatch, tmp_path):
     infer = load_script("src/infer_volume.py")
-    monkeypatch.setattr(infer, "SHIPPED_CHECKPOINT", tmp_path / "shipped.pt")
+    monkeypatch.setattr(cli, "SHIPPED_CHECKPOINT", tmp_path / "shipped.pt")
     arguments = ["--checkpoint", str(tmp_path / named)] if named else []
     assert cli.run(infer.main, infer.parse_args(arguments)) == 1
     assert (named or "shipped.pt") in capsys.readouterr().err

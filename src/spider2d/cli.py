@@ -17,6 +17,8 @@ from spider2d.errors import Spider2dError
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
+SHIPPED_CHECKPOINT = PROJECT_ROOT / "weights" / "synthetic_2d.pt"
+"""The network used where none is named; its model card is the README beside it."""
 
 NOT_UTF8 = "this name is not valid UTF-8. Rename the file or folder, or set PYTHONUTF8=1 and run again."
 

@@ -1,6 +1,7 @@
-"""Training samples of phantoms that are made on the fly: nothing is stored, no slice is seen twice.
+"""Training samples of phantoms that are made on the fly: nothing is stored, every series serves a few samples.
 
-Sample numbers have the same meaning as everywhere: sample k of a seed is always the same patch.
+Sample numbers have the same meaning as everywhere: with the same settings, sample k of a seed is always the same
+patch.
 """
 
 from collections import OrderedDict
@@ -18,6 +19,10 @@ from spider2d.data.plane import resample_plane_labels, resampled_spacing
 from spider2d.data.prepare import prepare_stack
 from spider2d.data.slice_dataset import LabelledStack, make_sample
 from spider2d.labels import STRUCTURES
+
+FIRST_PATIENT_SEED = 10**12
+"""Beyond the patients of ``make_phantom.py`` (seed * 100,000 + number): none of those is trained on."""
+SERIES_PER_SEED = 10**8
 
 
 class SyntheticSamples(Dataset):
@@ -69,7 +74,9 @@ class SyntheticSamples(Dataset):
         """Return a series, made now unless it is in the pool."""
         if number not in self._pool:
             settings = self._config.synthetic
-            series = make_random_series(self._seed * 100_000_000 + number, settings.domain)
+            series = make_random_series(
+                FIRST_PATIENT_SEED + self._seed * SERIES_PER_SEED + number, settings.domain
+            )
             self._pool[number] = stack_phantom(series, self._pixel_size_mm)
             while len(self._pool) > 2 * settings.pool * settings.streams:
                 self._pool.popitem(last=False)
