@@ -85,8 +85,8 @@ def choose_checkpoint(wanted: Path | None) -> Path:
     """
     if wanted is None:
         print(
-            f"network: {cli.SHIPPED_CHECKPOINT.name}, the shipped one, trained on synthetic images alone; what "
-            "it can and cannot do stands in weights/README.md. Not a medical device."
+            f"network: {cli.SHIPPED_CHECKPOINT.name}, the shipped one, trained on synthetic images alone; "
+            "what it can and cannot do stands in weights/README.md. Not a medical device."
         )
     checkpoint = wanted or cli.SHIPPED_CHECKPOINT
     if not checkpoint.is_file():

@@ -1,7 +1,7 @@
-"""Training samples of phantoms that are made on the fly: nothing is stored, every series serves a few samples.
+"""Training samples of phantoms that are made on the fly: nothing is stored, a series serves a few samples.
 
-Sample numbers have the same meaning as everywhere: with the same settings, sample k of a seed is always the same
-patch.
+Sample numbers have the same meaning as everywhere: with the same settings, sample k of a seed is always the
+same patch.
 """
 
 from collections import OrderedDict
