@@ -14,7 +14,7 @@ import torch
 from spider2d import cli
 from spider2d.checkpoint import load_checkpoint, save_checkpoint
 
-CONFIGS = cli.PROJECT_ROOT / "experiments"
+CONFIG = cli.PROJECT_ROOT / "experiments" / "synthetic_2d.yaml"
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -31,26 +31,19 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def train(work: Path) -> Path:
-    """Make the validation phantoms, train in both parts, and return the best checkpoint of the second."""
-    data, slices = work / "phantom", work / "slices"
-    wide, near = work / "synthetic_2d_wide", work / "synthetic_2d"
+    """Make the validation phantoms, train, and return the best checkpoint."""
+    data, slices, run = work / "phantom", work / "slices", work / "run"
+    training = ["src/train.py", "--config", CONFIG, "--output", run]
+    training += ["--set", f"data.slices={slices.as_posix()}"]
+    training += ["--resume"] if (run / "last.pt").exists() else []
     steps = (
         ("Phantoms for validation", ["preprocessing/make_phantom.py", "--output", data]),
         ("Slices", ["preprocessing/extract_slices.py", "--dataset", data, "--output", slices]),
-        ("Training, far phantoms", training_command(wide, slices)),
-        ("Training, near phantoms", training_command(near, slices, init=wide / "last.pt")),
+        ("Training on random phantoms", training),
     )
     for title, command in steps:
         cli.run_step(title, [str(word) for word in command])
-    return near / "best.pt"
-
-
-def training_command(run: Path, slices: Path, init: Path | None = None) -> list:
-    """Return the command of one part of the training, whose configuration has the name of its folder."""
-    command = ["src/train.py", "--config", CONFIGS / f"{run.name}.yaml", "--output", run]
-    command += ["--set", f"data.slices={slices.as_posix()}"]
-    command += ["--set", f"init={init.as_posix()}"] if init else []
-    return command + (["--resume"] if (run / "last.pt").exists() else [])
+    return run / "best.pt"
 
 
 def export(checkpoint: Path, output: Path) -> str:

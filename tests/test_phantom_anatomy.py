@@ -7,6 +7,7 @@ import pytest
 from spider2d.data.phantom.anatomy import Anatomy, sample_anatomy
 from spider2d.data.phantom.field_of_view import place_grid, visible_labels
 from spider2d.data.phantom.grid import Grid
+from spider2d.data.phantom.shapes import Body
 from spider2d.data.phantom.spine import paint_spine
 from spider2d.data.phantom.variants import VARIANTS
 from spider2d.labels import CANAL_LABEL, DISC_OFFSET
@@ -196,3 +197,30 @@ def test_random_patients_differ_in_disease():
 def test_unknown_variant_is_refused_with_the_known_ones():
     with pytest.raises(ValueError, match="unknown phantom variant 'hump'; known: healthy"):
         sample_anatomy(0, "hump")
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_wild_patients_have_slimmer_waists_wider_discs_and_longer_processes(seed):
+    wild, ordinary = sample_anatomy(seed, wildness=0.4), sample_anatomy(seed)
+    assert all(v.body.side_waist > 0 for v in wild.vertebrae)
+    assert all(v.body.side_waist == 0 for v in ordinary.vertebrae)
+    rims = [v.body.half_width for v in wild.vertebrae]
+    assert np.mean([d.half_width for d in wild.discs[1:]]) > np.mean(rims)
+
+    def reach(anatomy):
+        """Furthest point of the lowest arch from the axis of its body, in mm."""
+        vertebra = anatomy.vertebrae[0]
+        ends = [vertebra.frame.axes.T @ (part.end - vertebra.frame.centre) for part in vertebra.arch]
+        return max(abs(end[0]) for end in ends)
+
+    assert reach(wild) > wild.vertebrae[0].body.half_width + 8
+    assert len(wild.vertebrae[0].arch) > len(ordinary.vertebrae[0].arch)
+
+
+def test_side_waist_narrows_the_side_walls_alone():
+    plain, slim = Body(20, 15, 14, waist=0.1), Body(20, 15, 14, waist=0.1, side_waist=0.2)
+    zero = np.zeros(1)
+    for body, wall_mm in ((plain, 18.0), (slim, 14.0)):  # 20 * (1 - 0.1), 20 * (1 - 0.1 - 0.2)
+        assert body.wall(np.array([wall_mm]), zero, zero) == pytest.approx(0, abs=1e-5)
+        assert body.wall(zero, zero, np.array([-13.5])) == pytest.approx(0, abs=1e-5)
+        assert body.wall(np.array([20.0]), np.array([14.0]), zero) == pytest.approx(0, abs=1e-5)

@@ -4,7 +4,7 @@ import torch
 
 from spider2d.data import synthetic_dataset
 from spider2d.data.data_config import AugmentConfig, DataConfig, SyntheticConfig
-from spider2d.data.phantom.random_series import DOMAINS, draw_brightness, draw_grid, make_random_series
+from spider2d.data.phantom.random_series import draw_brightness, draw_grid, make_random_series
 from spider2d.data.phantom.series import make_series
 from spider2d.data.phantom.tissues import TISSUE
 from spider2d.data.synthetic_dataset import SyntheticSamples, stack_phantom
@@ -16,7 +16,7 @@ def small_series(monkeypatch):
     """Random series of few voxels, for speed; the list says which were made."""
     made = []
 
-    def make_small(seed, domain):
+    def make_small(seed):
         made.append(seed)
         return make_series(seed, "t2", (5, 120, 100), (12.0, 2.4, 2.4), wildness=1.0)
 
@@ -78,7 +78,7 @@ def test_random_grids_cover_the_spine_and_contrasts_differ():
         shape, spacing = draw_grid(rng, thin)
         extent = np.multiply(shape, spacing)
         assert 50 < extent[0] < 100 and 215 < extent[1] < 345 and 175 < extent[2] < 305
-    tables = [draw_brightness(rng, "t1", DOMAINS["wide"]) for _ in range(40)]
+    tables = [draw_brightness(rng, "t1") for _ in range(40)]
     fat, marrow = TISSUE["subcutaneous_fat"], TISSUE["marrow"]
     assert {bool(table[fat] > table[marrow]) for table in tables} == {True, False}
     assert all((table >= 0).all() and table[TISSUE["air"]] == 0 for table in tables)

@@ -1,7 +1,7 @@
 """Settings of the training samples and of their augmentation."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
@@ -22,13 +22,11 @@ class SyntheticConfig(ConfigModel):
     """Training on phantoms made on the fly; see `synthetic_dataset.SyntheticSamples`.
 
     Attributes:
-        domain: How far the phantoms lie from ordinary ones, see `phantom.random_series.DOMAINS`.
         samples_per_series: Samples drawn per phantom series.
         pool: Series a sample is drawn from; more give more variety within a batch and take memory.
         streams: Independent pools; as many as there are loader workers, so that none does another's work.
     """
 
-    domain: Literal["wide", "near"] = "wide"
     samples_per_series: Annotated[int, Field(ge=1)] = 24
     pool: Annotated[int, Field(ge=1, le=200)] = 12
     streams: Annotated[int, Field(ge=1, le=64)] = 1

@@ -74,9 +74,7 @@ class SyntheticSamples(Dataset):
         """Return a series, made now unless it is in the pool."""
         if number not in self._pool:
             settings = self._config.synthetic
-            series = make_random_series(
-                FIRST_PATIENT_SEED + self._seed * SERIES_PER_SEED + number, settings.domain
-            )
+            series = make_random_series(FIRST_PATIENT_SEED + self._seed * SERIES_PER_SEED + number)
             self._pool[number] = stack_phantom(series, self._pixel_size_mm)
             while len(self._pool) > 2 * settings.pool * settings.streams:
                 self._pool.popitem(last=False)

@@ -15,6 +15,8 @@ from spider2d.data.phantom.shapes import Body, Capsule, Frame
 from spider2d.data.phantom.stacking import Disc
 from spider2d.data.phantom.variants import Disease, sample_disease
 
+CORTEX_MM = 0.8
+
 
 @dataclass(frozen=True)
 class Vertebra:
@@ -39,11 +41,12 @@ class Vertebra:
 class Anatomy:
     """The whole patient; vertebrae and discs from the bottom up, ``discs[k]`` below ``vertebrae[k]``.
 
-    ``wildness`` is what ``sample_anatomy`` was given.
+    ``wildness`` is what ``sample_anatomy`` was given; ``cortex_mm`` the thickness of the bones' dark shell.
     """
 
     seed: int
     wildness: float
+    cortex_mm: float
     sex: str
     vertebrae: tuple[Vertebra, ...]
     discs: tuple[Disc, ...]
@@ -74,9 +77,9 @@ def sample_anatomy(seed: int, variant: str | None = None, wildness: float = 0.0)
     vertebrae = []
     for k in range(stacking.N_MODELLED):
         kind = {"thoracic": k >= disease.n_lumbar, "lowest": k == 0}
-        if wildness:
-            kind["transverse_size"] = rng.uniform(1, 1 + 0.7 * wildness) * (1.3 if k == 0 else 1)
         parts = arch.vertebra_arch(rng, frames[k + 1], bodies[k + 1], joints[k : k + 2], **kind)
+        if wildness:
+            parts += arch.stout_transverse_processes(rng, frames[k + 1], bodies[k + 1], **kind)
         parts = arch.vary_parts(rng, parts, wildness)
         parts += arch.osteophytes(disease.bridging, k, frames, bodies)
         spots = marrow.sample_spots(rng, frames[k + 1], bodies[k + 1], disease.modic[k : k + 2])
@@ -86,6 +89,7 @@ def sample_anatomy(seed: int, variant: str | None = None, wildness: float = 0.0)
     return Anatomy(
         seed=seed,
         wildness=wildness,
+        cortex_mm=CORTEX_MM * (rng.uniform(0.5, 2.2) if wildness else 1.0),
         sex=sex,
         vertebrae=tuple(vertebrae),
         discs=tuple(discs),

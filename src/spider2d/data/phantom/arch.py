@@ -38,7 +38,6 @@ def vertebra_arch(
     joints: list[Joints],
     thoracic: bool,
     lowest: bool,
-    transverse_size: float = 1.0,
 ) -> tuple[Capsule, ...]:
     """Return the arch of one vertebra.
 
@@ -49,7 +48,6 @@ def vertebra_arch(
         joints: Facet-joint positions below and above.
         thoracic: Whether transverse and spinous processes have their thoracic form.
         lowest: Whether it is the vertebra on the sacrum, whose spinous process is short.
-        transverse_size: Factor on the thickness of the transverse processes.
     """
     side_mm, height, depth = 0.57 * body.half_width, body.half_height, body.half_depth
     top, end = -0.38 * height, 0.62 * height
@@ -72,8 +70,30 @@ def vertebra_arch(
         parts.append(Capsule(frame.world(isthmus), inferior_tip, (5.4, 5.0, 4.6), frame.axes))
         parts.append(part(isthmus, (side * 1.5, 0.5 * height, lamina_mm), (3.4, 8.5, 3.0)))
         tip = (side * (side_mm + transverse_mm), top - rng.uniform(-2, 3), depth + 8.5 + transverse_back)
-        parts.append(part(pillar, tip, tuple(transverse_size * r for r in (3.4, 4.4, 2.8))))
+        parts.append(part(pillar, tip, (3.4, 4.4, 2.8)))
     return (*parts, *spinous_process(rng, frame, lamina_mm, end, thoracic, lowest))
+
+
+def stout_transverse_processes(
+    rng: np.random.Generator, frame: Frame, body: Body, thoracic: bool, lowest: bool
+) -> tuple[Capsule, ...]:
+    """Return transverse processes thicker and longer than `vertebra_arch`'s, to be added to those.
+
+    On the lowest vertebra, whose processes are the stoutest, they spring from the side of the body.
+    """
+    parts, size = [], rng.uniform(0.9, 1.5)
+    down, back = rng.uniform(-0.55, 0.0) * body.half_height, body.half_depth
+    radii = np.array((3.4, 5.4, 3.6)) * size * (rng.uniform(1.0, 1.9) if lowest else 1.0)
+    for side in (-1, 1):
+        reach = body.half_width + (rng.uniform(2, 8) if thoracic else rng.uniform(10, 24))
+        base = (side * 0.6 * body.half_width, down, back + 7.0)
+        tip = (side * reach, down + rng.uniform(-7, 3), back + rng.uniform(7, 16))
+        parts.append(Capsule(frame.world(base), frame.world(tip), tuple(radii), frame.axes))
+        if lowest:
+            root = (side * 0.75 * body.half_width, down, back * rng.uniform(0.1, 0.8))
+            thick = tuple(radii * (1.0, 1.2, 1.4))
+            parts.append(Capsule(frame.world(root), frame.world(np.add(base, tip) / 2), thick, frame.axes))
+    return tuple(parts)
 
 
 def spinous_process(

@@ -17,7 +17,12 @@ def sample_clutter(rng: np.random.Generator, anatomy: Anatomy) -> Things:
     """
     if anatomy.wildness == 0:
         return []
-    return random_shapes(rng, anatomy) + ribs(rng, anatomy) + iliac_bones(rng, anatomy)
+    return (
+        random_shapes(rng, anatomy)
+        + segmental_vessels(rng, anatomy)
+        + ribs(rng, anatomy)
+        + iliac_bones(rng, anatomy)
+    )
 
 
 def random_shapes(rng: np.random.Generator, anatomy: Anatomy) -> Things:
@@ -32,6 +37,22 @@ def random_shapes(rng: np.random.Generator, anatomy: Anatomy) -> Things:
         radii = tuple(rng.uniform(2, 13, 3))
         end = start + axes[:, 1] * length
         things.append((str(rng.choice(RANDOM_TISSUES)), Capsule(start, end, radii, axes)))
+    return things
+
+
+def segmental_vessels(rng: np.random.Generator, anatomy: Anatomy) -> Things:
+    """Return the thin vessels that run backwards beside every body, about its middle."""
+    things = []
+    for vertebra in anatomy.vertebrae:
+        body, frame = vertebra.body, vertebra.frame
+        for side in (-1, 1):
+            for _ in range(rng.integers(0, 3)):
+                lateral = side * (body.half_width + rng.uniform(-3, 5))
+                down, depth = rng.uniform(-0.5, 0.5) * body.half_height, body.half_depth
+                front = frame.world((lateral, down, -rng.uniform(0.6, 1.1) * depth))
+                rear = frame.world((lateral, down + rng.normal(0, 2), rng.uniform(0.6, 1.2) * depth))
+                tissue = str(rng.choice(["vessel", "slow_vessel", "muscle"]))
+                things.append((tissue, Capsule(front, rear, (rng.uniform(0.8, 1.8),) * 3, frame.axes)))
     return things
 
 

@@ -20,6 +20,8 @@ class Habitus:
         front_fat_mm: Thickness of the fat in front of the abdominal wall.
         bowel_share: How much of the abdomen is bowel rather than fat (-1 to 1).
         muscle_fat: Share of fatty streaks in the back muscles (0-1).
+        psoas_size: Factor on the thickness of the psoas muscles.
+        psoas_gap_mm: Fat between them and the bodies.
         organs: (tissue name, place) of vessels, nerves and bowel; later ones cover earlier ones.
         clutter: The same of what lies among the muscles too: ribs, iliac bones, random shapes.
     """
@@ -30,6 +32,8 @@ class Habitus:
     front_fat_mm: float
     bowel_share: float
     muscle_fat: float
+    psoas_size: float
+    psoas_gap_mm: float
     organs: tuple[tuple[str, Capsule], ...]
     clutter: tuple[tuple[str, Capsule], ...]
 
@@ -47,6 +51,8 @@ def sample_habitus(anatomy: Anatomy) -> Habitus:
         front_fat_mm=8 + 50 * thick * rng.uniform(0.6, 1.2),
         bowel_share=rng.uniform(-0.6, 0.5),
         muscle_fat=float(rng.beta(1.3, 4.0)),
+        psoas_size=rng.uniform(0.5, 1.1) if anatomy.wildness else 1.0,
+        psoas_gap_mm=rng.uniform(-2, 5) if anatomy.wildness else 0.0,
         organs=tuple(organs),
         clutter=tuple(sample_clutter(rng, anatomy)),
     )

@@ -4,7 +4,7 @@ Domain randomisation in the manner of SynthSeg (Billot et al., Medical Image Ana
 plausible T1 and T2 contrasts among the random ones.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -19,57 +19,18 @@ from spider2d.data.phantom.tissues import (
 )
 
 SEQUENCE_SHARES = (0.5, 0.4, 0.1)
+CONTRAST_SHARES = {"plausible": 0.75, "fat_suppressed": 0.13, "random": 0.12}
+WILDNESS = (0.2, 0.4, 0.7)
+FATS = [TISSUE[name] for name in ("deep_fat", "subcutaneous_fat", "epidural_fat", "fatty_marrow")]
 
 
-@dataclass(frozen=True)
-class Domain:
-    """How far random series may lie from ordinary ones; pairs are the ends of a uniform distribution.
-
-    Attributes:
-        contrasts: Kind of contrast and its share of the series.
-        wildness: Values of ``anatomy.sample_anatomy``'s wildness, equally likely.
-        brightness_spread: Relative standard deviation of a tissue's brightness.
-        texture, bias, pixel_mm, noise: Scanner settings; ``noise`` is a factor on the ordinary one.
-    """
-
-    contrasts: dict[str, float]
-    wildness: tuple[float, ...]
-    brightness_spread: tuple[float, float]
-    texture: tuple[float, float]
-    bias: tuple[float, float]
-    pixel_mm: tuple[float, float]
-    noise: tuple[float, float]
-
-
-DOMAINS = {
-    "wide": Domain(
-        contrasts={"plausible": 0.62, "fat_suppressed": 0.12, "random": 0.26},
-        wildness=(0.25, 0.6, 1.0),
-        brightness_spread=(0.06, 0.3),
-        texture=(0.3, 2.2),
-        bias=(0.03, 0.35),
-        pixel_mm=(0.7, 1.5),
-        noise=(0.2, 1.6),
-    ),
-    "near": Domain(
-        contrasts={"plausible": 0.8, "fat_suppressed": 0.14, "random": 0.06},
-        wildness=(0.0, 0.3, 0.6),
-        brightness_spread=(0.05, 0.18),
-        texture=(0.4, 1.6),
-        bias=(0.03, 0.25),
-        pixel_mm=(0.7, 1.3),
-        noise=(0.15, 1.2),
-    ),
-}
-
-
-def make_random_series(seed: int, domain: str = "wide") -> PhantomSeries:
+def make_random_series(seed: int) -> PhantomSeries:
     """Return random series number ``seed``: a patient of its own, seen by a scanner of its own."""
-    rng, limits = np.random.default_rng([seed, 40]), DOMAINS[domain]
+    rng = np.random.default_rng([seed, 40])
     sequence = str(rng.choice(SEQUENCES, p=SEQUENCE_SHARES))
     shape_sra, spacing_sra_mm = draw_grid(rng, thin=sequence == "t2_SPACE")
-    scan = draw_scan(rng, sequence, draw_brightness(rng, sequence, limits), limits)
-    wildness = float(rng.choice(limits.wildness))
+    scan = draw_scan(rng, sequence, draw_brightness(rng, sequence))
+    wildness = float(rng.choice(WILDNESS))
     return make_series(seed, sequence, shape_sra, spacing_sra_mm, scan=scan, wildness=wildness)
 
 
@@ -84,10 +45,13 @@ def draw_grid(
     return tuple(round(size) for size in shape), (slice_mm, pixel_mm, pixel_mm)
 
 
-def draw_brightness(rng: np.random.Generator, sequence: str, limits: Domain) -> np.ndarray:
+def draw_brightness(rng: np.random.Generator, sequence: str) -> np.ndarray:
     """Return a brightness of every tissue: plausible, fat-suppressed (as TIRM and Dixon), or random."""
-    kind = rng.choice(list(limits.contrasts), p=list(limits.contrasts.values()))
-    table = brightness_table(sequence, rng, spread=rng.uniform(*limits.brightness_spread))
+    kind = rng.choice(list(CONTRAST_SHARES), p=list(CONTRAST_SHARES.values()))
+    table = brightness_table(sequence, rng, spread=rng.uniform(0.05, 0.2))
+    # On real T1 and T2 images fat is one tissue, and marrow that is no tumour is darker.
+    table[FATS] = table[TISSUE["deep_fat"]] * rng.lognormal(0, 0.04, len(FATS))
+    table[TISSUE["marrow"]] = table[TISSUE["deep_fat"]] * rng.uniform(0.35, 0.92)
     if kind == "random":
         share = np.float32(rng.uniform(0.4, 1))
         table = share * random_brightness_table(rng) + (1 - share) * table
@@ -99,15 +63,15 @@ def draw_brightness(rng: np.random.Generator, sequence: str, limits: Domain) -> 
     return table.astype(np.float32)
 
 
-def draw_scan(rng: np.random.Generator, sequence: str, brightness: np.ndarray, limits: Domain) -> Scan:
+def draw_scan(rng: np.random.Generator, sequence: str, brightness: np.ndarray) -> Scan:
     """Return scanner settings of a wider range than the ordinary ones."""
     usual = sample_scan(rng, brightness, sequence)
-    pixel = rng.uniform(*limits.pixel_mm)
+    pixel = rng.uniform(0.7, 1.3)
     return replace(
         usual,
-        texture=rng.uniform(*limits.texture),
-        bias=rng.uniform(*limits.bias),
+        texture=rng.uniform(0.4, 1.6),
+        bias=rng.uniform(0.03, 0.25),
         coil_depth_mm=float(np.exp(rng.uniform(np.log(50), np.log(600)))),
         resolution_mm=(pixel, pixel * rng.uniform(0.8, 1.3)),
-        noise=usual.noise * rng.uniform(*limits.noise),
+        noise=usual.noise * rng.uniform(0.15, 1.2),
     )

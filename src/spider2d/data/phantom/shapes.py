@@ -84,6 +84,7 @@ class Body:
         wedge: How much taller the front is: half height grows by ``wedge`` * anterior distance (mm/mm).
         concavity: Depth of the endplates' hollow (mm), upper and lower.
         waist: Relative narrowing of the walls at mid height.
+        side_waist: The same of the left and right wall alone, added to it.
         taper: Relative narrowing from the middle to the lower end (sacral segments).
         pits: Endplate defects (Schmorl nodes): (upper, right, posterior, radius, depth) each, in mm.
     """
@@ -94,6 +95,7 @@ class Body:
     wedge: float = 0.0
     concavity: tuple[float, float] = (1.5, 1.5)
     waist: float = 0.08
+    side_waist: float = 0.0
     taper: float = 0.0
     pits: tuple[tuple[bool, float, float, float, float], ...] = ()
 
@@ -111,8 +113,9 @@ class Body:
     def wall(self, right: np.ndarray, down: np.ndarray, posterior: np.ndarray) -> np.ndarray:
         """Return the field of the side walls alone; the back is a little hollow towards the canal."""
         height = down / self.half_height
-        slim = 1 - self.waist * np.maximum(1 - height**2, 0) - self.taper * np.clip(height, -1.2, 1.2)
-        u = right / (self.half_width * slim)
+        hollow = np.maximum(1 - height**2, 0)
+        slim = 1 - self.waist * hollow - self.taper * np.clip(height, -1.2, 1.2)
+        u = right / (self.half_width * (slim - self.side_waist * hollow))
         back = 1 - 0.12 * np.maximum(1 - 2.2 * u * u, 0)
         v = posterior / (self.half_depth * slim * np.where(posterior > 0, back, 1))
         return superellipse(u, v) * self.half_depth

@@ -11,7 +11,6 @@ from spider2d.data.phantom.stacking import Disc
 from spider2d.data.phantom.tissues import TISSUE
 from spider2d.labels import DISC_OFFSET
 
-CORTEX_MM = 0.8
 JOINT_GAP_MM = 0.6
 ROUGHNESS_MM = 0.5
 ENDPLATE_SLACK_MM = 1.0
@@ -39,7 +38,7 @@ def paint_spine(anatomy: Anatomy, grid: Grid, rough: np.ndarray) -> tuple[np.nda
     paint_spots(anatomy, grid, tissues)
     # Where two bones overlap, their common surface lies half way between the two fields.
     shared_surface = (bones.nearest - bones.second) / 2
-    tissues[inside & (np.maximum(bones.nearest, shared_surface) > -CORTEX_MM)] = TISSUE["cortex"]
+    tissues[inside & (np.maximum(bones.nearest, shared_surface) > -anatomy.cortex_mm)] = TISSUE["cortex"]
     tissues[inside & (shared_surface > -JOINT_GAP_MM / 2)] = TISSUE["joint"]
     below = anatomy.sacrum.segments[0]
     for disc, vertebra in zip(anatomy.discs, anatomy.vertebrae, strict=True):

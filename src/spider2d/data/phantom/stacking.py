@@ -4,7 +4,7 @@ Typical adult sizes on MRI: lumbar body 35-40 mm deep at its rims, 28 mm high, 4
 mm high in its middle. The tables go from the lowest lumbar vertebra upwards to T7.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -73,8 +73,8 @@ def stack_spine(
     posture = Posture(
         sacral_slope=slope,
         lordosis=float(np.clip(slope / 40 * rng.normal(1.0, 0.18), 0.35, 1.6)),
-        tilt=rng.normal(0, 0.8) * wide,
-        scoliosis=rng.normal(0, 1.0) * (4 if rng.random() < 0.1 + 0.2 * wildness else 1),
+        tilt=rng.normal(0, 0.8) * (wide + 1.5 * (wildness > 0)),
+        scoliosis=rng.normal(0, 1.0) * (4 + 3 * wildness if rng.random() < 0.1 + 0.3 * wildness else 1),
         wave=rng.uniform(0.4, 0.9),
         turn=rng.normal(0, 1.2) * wide,
     )
@@ -86,8 +86,12 @@ def stack_spine(
         level = table_level(k, disease.n_lumbar)
         axes = posture.axes(rng, k, level)
         body = sample_body(rng, level, np.array([scale, stout]), disease.pits[k], disease.wedged[k])
+        if wildness:
+            body = replace(body, side_waist=rng.uniform(0, 0.2))
         height = at_level(DISC_HEIGHT_MM, level) * scale * rng.normal(1, 0.08 * spread) * disease.narrowing[k]
         disc, frame = put_on_top(frames[-1], bodies[-1], axes, body, height, k, disease)
+        if wildness:
+            disc = replace(disc, half_width=disc.half_width + rng.uniform(0, 2.5))
         discs.append(disc)
         frames.append(frame)
         bodies.append(body)

@@ -85,7 +85,7 @@ def paint_surroundings(anatomy: Anatomy, noises: Noises, grid: Grid) -> np.ndarr
     tissues[abdomen & (noises.lumps + habitus.bowel_share > 0.1)] = TISSUE["bowel"]
     for name, part in habitus.organs:
         paint_capsule(part, grid, tissues, TISSUE[name])
-    paint_psoas(tissues, noises, place, uneven)
+    paint_psoas(tissues, noises, place, uneven, habitus)
     paint_back_muscles(tissues, noises, place, uneven, habitus.muscle_fat)
     for name, part in habitus.clutter:
         paint_capsule(part, grid, tissues, TISSUE[name])
@@ -93,12 +93,15 @@ def paint_surroundings(anatomy: Anatomy, noises: Noises, grid: Grid) -> np.ndarr
     return tissues
 
 
-def paint_psoas(tissues: np.ndarray, noises: Noises, place: Place, uneven: np.ndarray) -> None:
+def paint_psoas(
+    tissues: np.ndarray, noises: Noises, place: Place, uneven: np.ndarray, habitus: Habitus
+) -> None:
     """Paint the two psoas muscles: beside the bodies, thicker and further forward downwards."""
     grow = np.clip((place.down + 190) / 170, 0, 1)
     middle = (place.front + place.rear) / 2 - 10 * grow**2 + 3
-    across = (place.side - (26 + 14 * grow)) / (1 + 19 * np.sqrt(grow))
+    across = (place.side - habitus.psoas_gap_mm - (26 + 14 * grow)) / (1 + 19 * np.sqrt(grow))
     along = (uneven - middle) / (3 + 23 * np.sqrt(grow))
+    across, along = across / habitus.psoas_size, along / habitus.psoas_size
     inside = (across**2 + along**2 < 1) & (grow > 0.02)
     tissues[inside] = TISSUE["muscle"]
     tissues[inside & (noises.fibres > 0.8)] = TISSUE["muscle_fat"]
