@@ -70,7 +70,7 @@ def main(args: argparse.Namespace) -> None:
     for key, value in cost.model_dump(exclude_none=True).items():
         print(f"  {key:26} {f'{value:.4g}' if isinstance(value, float) else value}")
     print(f"wrote {args.output}")
-    print(f"next: python src/compare_2d_3d.py NAME={args.output.parent}")
+    print(f"next: python src/compare_2d_3d.py NAME={cli.quoted(args.output.parent)}")
 
 
 if __name__ == "__main__":

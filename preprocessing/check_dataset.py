@@ -36,7 +36,7 @@ def main(args: argparse.Namespace) -> int:
     print(
         f"{len(dataset.series)} series checked: {n_errors} errors, {n_warnings} warnings; wrote {args.output}"
     )
-    print(f"next: python preprocessing/extract_slices.py --dataset {args.dataset}")
+    print(f"next: python preprocessing/extract_slices.py --dataset {cli.quoted(args.dataset)}")
     return cli.EXIT_FAILED if n_errors else cli.EXIT_OK
 
 

@@ -25,7 +25,7 @@ def main(args: argparse.Namespace) -> None:
     """Download, unpack, and say what to run next."""
     files = download_dataset(args.output, args.record_url, args.only, args.keep_archives)
     print(f"downloaded {', '.join(file.name for file in files)} to {args.output}")
-    print(f"next: python preprocessing/check_dataset.py --dataset {args.output}")
+    print(f"next: python preprocessing/check_dataset.py --dataset {cli.quoted(args.output)}")
 
 
 if __name__ == "__main__":

@@ -82,7 +82,7 @@ def print_problems(report: ExtractionReport, output: Path) -> None:
 
 
 def _slices_option(output: Path) -> str:
-    return "" if output == Path("data/slices") else f" --set data.slices={output.as_posix()}"
+    return "" if output == Path("data/slices") else f" --set {cli.quoted(f'data.slices={output.as_posix()}')}"
 
 
 if __name__ == "__main__":

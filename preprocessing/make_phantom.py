@@ -30,7 +30,7 @@ def main(args: argparse.Namespace) -> None:
     """Write the data set and say what to run next."""
     n_series = write_dataset(args.output, args.patients, args.seed, args.workers, args.size)
     print(f"wrote {n_series} series of {args.patients} phantom patients to {args.output}")
-    print(f"next: python preprocessing/extract_slices.py --dataset {args.output}")
+    print(f"next: python preprocessing/extract_slices.py --dataset {cli.quoted(args.output)}")
 
 
 if __name__ == "__main__":

@@ -132,7 +132,8 @@ def print_outcomes(outcomes: list, args: argparse.Namespace) -> int:
     failed = [outcome for outcome in outcomes if outcome.error is not None]
     done = len(outcomes) - len(failed)
     print(f"{args.output}: labels and reports{' and previews' if args.preview else ''} of {done} volumes")
-    print(f"next: python src/evaluate_volumes.py {references_option(args)} --predictions {args.output}")
+    scoring = f"{references_option(args)} --predictions {cli.quoted(args.output)}"
+    print(f"next: python src/evaluate_volumes.py {scoring}")
     for outcome in failed:
         print(f"error: {outcome.error}", file=sys.stderr)
     if failed:
@@ -145,7 +146,7 @@ def references_option(args: argparse.Namespace) -> str:
     if args.inputs:
         return "--references FOLDER_OF_MASKS"
     subset = "" if args.subset == "all" else f" --subset {args.subset}"
-    return f"--dataset {args.dataset}{subset}"
+    return f"--dataset {cli.quoted(args.dataset)}{subset}"
 
 
 if __name__ == "__main__":

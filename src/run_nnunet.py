@@ -68,7 +68,7 @@ def run_export(args: argparse.Namespace) -> None:
     exported = export_dataset(args.dataset, folder)
     n_training = sum(series.subset == "training" for series in exported)
     print(f"wrote {n_training} training and {len(exported) - n_training} validation series to {folder.raw}")
-    print(f"next: python src/run_nnunet.py train --work {args.work}")
+    print(f"next: python src/run_nnunet.py train --work {cli.quoted(args.work)}")
 
 
 def run_train(args: argparse.Namespace) -> None:
@@ -98,7 +98,7 @@ def run_train(args: argparse.Namespace) -> None:
         f"trained {cost['title']}: {cost['parameters'] / 1e6:.2f} M parameters, {cost['steps']} iterations "
         f"in {cost['training_seconds'] / 60:.1f} min; wrote {folder.of(args.configuration) / 'cost.json'}"
     )
-    print(f"next: python src/run_nnunet.py predict --work {args.work} --configuration {args.configuration}")
+    print(f"next: python src/run_nnunet.py predict {_place(args)}")
 
 
 def run_predict(args: argparse.Namespace) -> None:
@@ -110,7 +110,7 @@ def run_predict(args: argparse.Namespace) -> None:
     folder = WorkFolder(args.work)
     output = predict(folder, args.configuration, choose_device(args.device), not args.no_mirroring)
     print(f"wrote class maps to {output}")
-    print(f"next: python src/run_nnunet.py import --work {args.work} --configuration {args.configuration}")
+    print(f"next: python src/run_nnunet.py import {_place(args)}")
 
 
 def run_import(args: argparse.Namespace) -> None:
@@ -121,10 +121,15 @@ def run_import(args: argparse.Namespace) -> None:
     reports = import_predictions(folder, args.configuration, args.preview)
     predictions = folder.of(args.configuration) / "predictions"
     print(f"wrote labels and reports of {len(reports)} volumes to {predictions}")
+    dataset = cli.quoted(folder.exported_dataset())
     print(
-        f"next: python src/evaluate_volumes.py --dataset {folder.exported_dataset()} --subset validation "
-        f"--predictions {predictions}"
+        f"next: python src/evaluate_volumes.py --dataset {dataset} --subset validation "
+        f"--predictions {cli.quoted(predictions)}"
     )
+
+
+def _place(args: argparse.Namespace) -> str:
+    return f"--work {cli.quoted(args.work)} --configuration {args.configuration}"
 
 
 if __name__ == "__main__":

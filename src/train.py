@@ -66,8 +66,8 @@ def describe(result: "FitResult", folder: Path) -> str:
     lines.append(f"wrote {folder / 'last.pt'} (to resume)")
     if result.best_score is not None:
         lines.append(f"wrote {folder / 'best.pt'} (best 3D Dice {result.best_score:.4f}, for inference)")
-        lines.append(f"next: python src/infer_volume.py INPUT --checkpoint {folder / 'best.pt'}")
-    lines.append(f"      tensorboard --logdir {folder.parent}")
+        lines.append(f"next: python src/infer_volume.py INPUT --checkpoint {cli.quoted(folder / 'best.pt')}")
+    lines.append(f"      tensorboard --logdir {cli.quoted(folder.parent)}")
     return "\n".join(lines)
 
 

@@ -93,3 +93,8 @@ def test_paths_that_are_not_utf_8_are_refused_before_any_work(capsys):
     assert "'b\\udce9.mha': this name is not valid UTF-8" in capsys.readouterr().err
     assert cli.is_utf8(Path("C:\\udc\\a.mha"))
     assert cli.is_utf8(Path("wirbels\u00e4ule.mha"))
+
+
+def test_paths_with_blanks_are_quoted_in_commands_to_type():
+    assert cli.quoted(Path("my data") / "a.pt") == f'"{Path("my data") / "a.pt"}"'
+    assert cli.quoted("runs") == "runs"

@@ -34,6 +34,11 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
     return parser
 
 
+def quoted(path: Path | str) -> str:
+    """Return a path as it is typed in a command: in quotes when it holds blanks."""
+    return f'"{path}"' if " " in str(path) else str(path)
+
+
 def whole_number(minimum: int) -> Callable[[str], int]:
     """Return an option's ``type``: a whole number of at least ``minimum``, or a message that says so."""
 
