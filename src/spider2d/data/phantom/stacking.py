@@ -66,14 +66,15 @@ def stack_spine(
 ) -> tuple[list[Frame], list[Body], list[Disc]]:
     """Return poses and shapes of the bodies (index 0 is S1) and the discs between them (index 0 on S1).
 
-    ``wildness`` widens the spread of tilt, scoliosis, turn, sizes and disc heights (0 = ordinary patients).
+    ``wildness`` widens the spread of tilt, scoliosis, turn, sizes and disc heights, and makes bodies slimmer
+    than the discs between them (0 = ordinary patients).
     """
     wide, spread = 1 + 3 * wildness, 1 + wildness
     slope = float(np.clip(rng.normal(40, 8), 22, 58))
     posture = Posture(
         sacral_slope=slope,
         lordosis=float(np.clip(slope / 40 * rng.normal(1.0, 0.18), 0.35, 1.6)),
-        tilt=rng.normal(0, 0.8) * (wide + 1.5 * (wildness > 0)),
+        tilt=rng.normal(0, 0.8) * (wide + 1.5 if wildness else 1),
         scoliosis=rng.normal(0, 1.0) * (4 + 3 * wildness if rng.random() < 0.1 + 0.3 * wildness else 1),
         wave=rng.uniform(0.4, 0.9),
         turn=rng.normal(0, 1.2) * wide,
