@@ -87,6 +87,7 @@ def paint_surroundings(anatomy: Anatomy, noises: Noises, grid: Grid) -> np.ndarr
         paint_capsule(part, grid, tissues, TISSUE[name])
     paint_psoas(tissues, noises, place, uneven, habitus)
     paint_back_muscles(tissues, noises, place, uneven, habitus.muscle_fat)
+    paint_fat_webs(tissues, noises, place, habitus.fat_webs)
     for name, part in habitus.clutter:
         paint_capsule(part, grid, tissues, TISSUE[name])
     paint_cover(tissues, noises, place, habitus)
@@ -125,6 +126,13 @@ def paint_back_muscles(
     tissues[middle] = TISSUE["interspinous"]
     tissues[middle & (noises.fibres + noises.lumps > 0.9 - 0.8 * fat_share)] = TISSUE["deep_fat"]
     tissues[middle & (noises.fibres < -0.75)] = TISSUE["ligament"]
+
+
+def paint_fat_webs(tissues: np.ndarray, noises: Noises, place: Place, width: float) -> None:
+    """Paint a net of dark threads into the fat about the spine; a ``width`` of 0 leaves it plain."""
+    fat = (tissues == TISSUE["deep_fat"]) & (place.posterior > place.front - 20)
+    tissues[fat & (np.abs(noises.rough) < width)] = TISSUE["muscle_fat"]
+    tissues[fat & (np.abs(noises.webs) < width / 2)] = TISSUE["interspinous"]
 
 
 def paint_cover(tissues: np.ndarray, noises: Noises, place: Place, habitus: Habitus) -> None:
