@@ -3,12 +3,13 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+BASELINES := $(VENV)/.baselines
 
 .PHONY: demo compare weights test lint benchmark clean
 demo: $(READY)
 	$(BIN)/python experiments/demo.py
 
-compare: $(READY)
+compare: $(BASELINES)
 	$(BIN)/python experiments/compare_phantom_methods.py
 
 weights: $(READY)
@@ -29,6 +30,10 @@ $(READY): requirements.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install -r requirements.txt
 	touch $(READY)
+
+$(BASELINES): $(READY)
+	$(BIN)/python -m pip install -e ".[baselines]"
+	touch $(BASELINES)
 
 clean:
 	rm -rf $(VENV) demo phantom_methods
