@@ -153,6 +153,31 @@ def test_study_file(tmp_path):
         parse_study([str(path)])
 
 
+def test_study_file_may_say_what_was_skipped(tmp_path):
+    path = tmp_path / "study.yaml"
+    runs = "runs: [{name: 2D, scores: b}]\n"
+    path.write_text(runs)
+    assert parse_study([str(path)]).skipped == {}
+    path.write_text(runs + "skipped: {UNETR: monai is not installed, nnU-Net: no GPU}\n")
+    assert parse_study([str(path)]).skipped == {"UNETR": "monai is not installed", "nnU-Net": "no GPU"}
+
+
+@pytest.mark.parametrize(
+    ("skipped", "complaint"),
+    [
+        ("{2D: no GPU}", "'2D' is both a run and under 'skipped'"),
+        ("{UNETR: ''}", "skipped.UNETR"),
+        ("{UNETR: 3}", "skipped.UNETR"),
+        ("[UNETR]", "skipped"),
+    ],
+)
+def test_skipped_is_methods_with_reasons(tmp_path, skipped, complaint):
+    path = tmp_path / "study.yaml"
+    path.write_text(f"runs: [{{name: 2D, scores: b}}]\nskipped: {skipped}\n")
+    with pytest.raises((ComparisonError, ConfigError), match=complaint):
+        parse_study([str(path)])
+
+
 def test_missing_values_stay_missing(runs):
     path = runs / "exact" / "scores" / "per_case.csv"
     path.write_text(path.read_text().replace(",1.0,", ",,", 1))

@@ -5,7 +5,7 @@ from spider2d.labels import STRUCTURES
 from spider2d.reports.case_pictures import draw_case, draw_disagreement
 from spider2d.reports.case_volumes import read_case, why_no_pictures
 from spider2d.reports.comparison import Comparison
-from spider2d.reports.difference_tables import difference_tables, power_sentence
+from spider2d.reports.difference_tables import difference_tables
 from spider2d.reports.disagreement import (
     RANKING,
     case_table,
@@ -18,6 +18,7 @@ from spider2d.reports.figures import accuracy_chart, cost_chart, difference_char
 from spider2d.reports.non_inferiority import non_inferiority_sentences, non_inferiority_table
 from spider2d.reports.published_table import published_table, why_not_comparable
 from spider2d.reports.tables import accuracy_table, cost_table, figure_of, sequence_tables
+from spider2d.reports.warnings import make_warnings
 from spider2d.reports.wording import amount, number, with_interval
 
 
@@ -35,7 +36,7 @@ def make_document(comparison: Comparison) -> Document:
     parts += [*cases, _provenance(comparison)]
     names = [run.name for run in comparison.runs]
     title = f"{names[0]} against {', '.join(names[1:]) if paired else 'published figures'}"
-    return Document(title, tuple(_answer(comparison)), tuple(_warnings(comparison)), tuple(parts))
+    return Document(title, tuple(_answer(comparison)), tuple(make_warnings(comparison)), tuple(parts))
 
 
 def _answer(comparison: Comparison) -> list[str]:
@@ -55,25 +56,6 @@ def _answer(comparison: Comparison) -> list[str]:
         price = f", at {', '.join(costs)}" if costs else ", cost not measured"
         sentences.append(f"{run.name}: Dice {', '.join(dice)}{price}.")
     return non_inferiority_sentences(comparison) + sentences
-
-
-def _warnings(comparison: Comparison) -> list[str]:
-    warnings = []
-    if comparison.data.synthetic:
-        warnings.append(
-            "Synthetic data: these runs were scored on phantoms. No figure here says how a method does on "
-            "real scans, and none may be compared with published ones."
-        )
-    power = power_sentence(comparison)
-    warnings += [power] if power else []
-    incomplete = [run for run in comparison.runs if not run.metrics.get("complete", False)]
-    warnings += [
-        f"{run.name}: {len(run.metrics['not_scored'])} series were not scored and are in no figure "
-        f"(first: {run.metrics['not_scored'][0]['name']})."
-        for run in incomplete
-        if run.metrics["not_scored"]
-    ]
-    return warnings
 
 
 def _accuracy(comparison: Comparison) -> Section:

@@ -14,6 +14,9 @@ MARGIN_DICE = 0.02
 """Default non-inferiority margin: the largest loss of Dice that is taken as no real loss."""
 
 
+Text = Annotated[str, Field(min_length=1)]
+
+
 class RunSource(ConfigModel):
     """Where a run lies.
 
@@ -40,11 +43,13 @@ class Study(ConfigModel):
         dataset: Data set folder with ``images`` and ``masks``, for pictures; None takes the one the scores
             name.
         margin_dice: Non-inferiority margin.
+        skipped: Methods that were meant to be compared and are not, and why; the report says so.
     """
 
     runs: Annotated[tuple[RunSource, ...], Field(min_length=1)]
     dataset: Path | None = None
     margin_dice: Annotated[float, Field(gt=0, lt=1)] = MARGIN_DICE
+    skipped: dict[Text, Text] = {}
 
 
 def parse_study(words: Sequence[str]) -> Study:
@@ -54,18 +59,27 @@ def parse_study(words: Sequence[str]) -> Study:
         words: Either one YAML file, or any number of ``NAME=FOLDER``.
 
     Raises:
-        ComparisonError: Another form, or a name that occurs twice.
+        ComparisonError: Another form, a name that occurs twice, or a run that is also called skipped.
         ConfigError: The YAML file is missing or not valid.
     """
     if len(words) == 1 and Path(words[0]).suffix in (".yaml", ".yml"):
         study = load_config(Study, Path(words[0]))
     else:
         study = Study(runs=tuple(_parse_run(word) for word in words))
+    _check_names(study)
+    return study
+
+
+def _check_names(study: Study) -> None:
     names = [run.name for run in study.runs]
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise ComparisonError(f"two runs are called {repeated[0]!r}; give each its own name, as in 2D=FOLDER")
-    return study
+    both = sorted(set(names) & set(study.skipped))
+    if both:
+        raise ComparisonError(
+            f"{both[0]!r} is both a run and under 'skipped'; a method is compared or skipped, take one away"
+        )
 
 
 def _parse_run(word: str) -> RunSource:

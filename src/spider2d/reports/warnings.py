@@ -1,0 +1,33 @@
+"""What a reader must know before any figure of a report."""
+
+from spider2d.reports.comparison import Comparison
+from spider2d.reports.difference_tables import power_sentence
+
+
+def make_warnings(comparison: Comparison) -> list[str]:
+    """Return the warnings of a comparison, those about the data first."""
+    power = power_sentence(comparison)
+    return [
+        *_synthetic(comparison),
+        *([power] if power else []),
+        *_not_scored(comparison),
+        *(f"Not compared: {name}: {reason}" for name, reason in comparison.skipped.items()),
+    ]
+
+
+def _synthetic(comparison: Comparison) -> list[str]:
+    if not comparison.data.synthetic:
+        return []
+    return [
+        "Synthetic data: these runs were scored on phantoms. No figure here says how a method does on real "
+        "scans, and none may be compared with published ones."
+    ]
+
+
+def _not_scored(comparison: Comparison) -> list[str]:
+    return [
+        f"{run.name}: {len(run.metrics['not_scored'])} series were not scored and are in no figure "
+        f"(first: {run.metrics['not_scored'][0]['name']})."
+        for run in comparison.runs
+        if run.metrics["not_scored"]
+    ]
