@@ -6,6 +6,7 @@ import shutil
 import pytest
 from scored_runs import write_runs
 
+from spider2d.cost_file import Cost, write_cost
 from spider2d.reports.comparison import read_comparison
 from spider2d.reports.study import RunSource, Study
 from spider2d.reports.warnings import make_warnings
@@ -41,6 +42,14 @@ def test_synthetic_data(runs):
 def test_series_without_score(runs):
     change(runs, "shifted", not_scored=[{"name": "8_t1", "kind": "missing", "reason": "no prediction"}])
     assert "shifted: 1 series were not scored and are in no figure (first: 8_t1)." in warnings_of(runs)
+
+
+def test_training_cut_short(runs):
+    write_cost(runs / "exact" / "scores" / "cost.json", Cost(steps=1000, planned_steps=1000))
+    write_cost(runs / "shifted" / "scores" / "cost.json", Cost(steps=240, planned_steps=1000))
+    text = warnings_of(runs)
+    assert "shifted: its training was cut short after 240 of 1000 steps" in text
+    assert "exact: its training" not in text
 
 
 def test_skipped_methods(written):

@@ -11,6 +11,7 @@ from spider2d.baselines.published import COMPARABLE, figures_of
 from spider2d.labels import STRUCTURES
 from spider2d.reports.charts import GRID, INK, finish, method_colour, new_figure, plain
 from spider2d.reports.comparison import Comparison
+from spider2d.reports.cost_tables import timing_sentence
 from spider2d.reports.difference_tables import Difference, dice_differences
 from spider2d.reports.document import Picture
 from spider2d.reports.published_table import why_not_comparable
@@ -152,6 +153,9 @@ def cost_chart(comparison: Comparison) -> Picture | None:
     )
     if missing:
         caption += f" Not in every panel, because not measured: {', '.join(missing)}."
+    timing = timing_sentence(comparison)
+    if timing and "seconds_per_volume" in [key for key, _, _ in known]:
+        caption += f" {timing}"
     return finish(figure, "cost", caption)
 
 

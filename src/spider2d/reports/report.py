@@ -5,6 +5,7 @@ from spider2d.labels import STRUCTURES
 from spider2d.reports.case_pictures import draw_case, draw_disagreement
 from spider2d.reports.case_volumes import read_case, why_no_pictures
 from spider2d.reports.comparison import Comparison
+from spider2d.reports.cost_tables import cost_table, timed_otherwise, timing_sentence, training_table
 from spider2d.reports.difference_tables import difference_tables
 from spider2d.reports.disagreement import (
     RANKING,
@@ -17,7 +18,7 @@ from spider2d.reports.document import Document, Picture, Section, Table
 from spider2d.reports.figures import accuracy_chart, cost_chart, difference_chart, series_chart
 from spider2d.reports.non_inferiority import non_inferiority_sentences, non_inferiority_table
 from spider2d.reports.published_table import published_table, why_not_comparable
-from spider2d.reports.tables import accuracy_table, cost_table, figure_of, sequence_tables
+from spider2d.reports.tables import accuracy_table, figure_of, sequence_tables
 from spider2d.reports.warnings import make_warnings
 from spider2d.reports.wording import amount, number, with_interval
 
@@ -44,12 +45,13 @@ def _answer(comparison: Comparison) -> list[str]:
     for run in comparison.runs:
         dice = [f"{s} {with_interval(*figure_of(run, f'{s}_dice'), 3)}" for s in STRUCTURES]
         cost = run.cost
+        other_way = " (measured another way)" if run in timed_otherwise(comparison) else ""
         costs = [
             f"{amount(value)} {unit}"
             for value, unit in (
                 (cost.parameters and cost.parameters / 1e6, "M parameters"),
                 (cost.gmac_per_volume, "GMAC per volume"),
-                (cost.seconds_per_volume, "s per volume on a CPU"),
+                (cost.seconds_per_volume, f"s per volume on a CPU{other_way}"),
             )
             if value
         ]
@@ -82,7 +84,9 @@ def _sequences(comparison: Comparison) -> Section:
 
 def _cost(comparison: Comparison) -> Section:
     chart = cost_chart(comparison)
-    return Section("At what cost", (), (*([chart] if chart else []), cost_table(comparison)))
+    tables = (cost_table(comparison), training_table(comparison))
+    timing = timing_sentence(comparison)
+    return Section("At what cost", (timing,) if timing else (), (*([chart] if chart else []), *tables))
 
 
 def _cases(comparison: Comparison) -> Section:

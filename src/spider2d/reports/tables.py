@@ -1,13 +1,12 @@
-"""The tables about the scored runs themselves: accuracy, sequences, cost."""
+"""The tables about the accuracy of the scored runs: all series, and sequence by sequence."""
 
 import numpy as np
 
-from spider2d.cost_file import Cost
 from spider2d.labels import STRUCTURES
 from spider2d.reports.comparison import Comparison
 from spider2d.reports.document import Table
 from spider2d.reports.scored_run import ScoredRun
-from spider2d.reports.wording import NOT_AVAILABLE, amount, duration, number, with_interval
+from spider2d.reports.wording import NOT_AVAILABLE, number, with_interval
 
 SEQUENCE_METRICS = (("dice", "Dice", 3), ("asd_mm", "ASD, mm", 2), ("detection_rate", "Detection rate", 3))
 
@@ -82,50 +81,6 @@ def figure_of(
     if sequence is not None:
         group, intervals = group["by_sequence"][sequence], intervals["by_sequence"][sequence]
     return group["strict"][column]["mean"], intervals["strict"][column]
-
-
-def cost_table(comparison: Comparison) -> Table:
-    """Return what every method costs."""
-    columns = ("method", "dim.", "network", "parameters, M", "file, MB", "GMAC per slice", "GMAC per volume")
-    columns += ("s per volume", "peak memory, GB", "s per volume, GPU", "training", "trained on")
-    rows = tuple(
-        (run.name, run.dimension or NOT_AVAILABLE, *_cost_cells(run.cost)) for run in comparison.runs
-    )
-    return Table(columns, rows, "Cost", _cost_note(comparison), text_columns=3)
-
-
-def _cost_cells(cost: Cost) -> tuple[str, ...]:
-    millions = None if cost.parameters is None else cost.parameters / 1e6
-    return (
-        cost.title or cost.architecture or NOT_AVAILABLE,
-        amount(millions),
-        amount(cost.model_file_mb),
-        amount(cost.gmac_per_slice),
-        amount(cost.gmac_per_volume),
-        amount(cost.seconds_per_volume),
-        amount(cost.peak_memory_gb),
-        amount(cost.seconds_per_volume_gpu),
-        duration(cost.training_seconds),
-        cost.training_device or NOT_AVAILABLE,
-    )
-
-
-def _cost_note(comparison: Comparison) -> str:
-    """Say on what each was measured, and that figures of different volumes do not compare."""
-    where = {
-        f"{cost.volume or 'a volume that was not stated'} on {cost.device or 'a device that was not stated'}"
-        for cost in (run.cost for run in comparison.runs)
-        if cost.seconds_per_volume is not None or cost.gmac_per_volume is not None
-    }
-    if not where:
-        return (
-            "No cost was measured: python experiments/measure_cost.py --checkpoint FILE --output "
-            "SCORES/cost.json, then compare again. n/a = not measured, never guessed."
-        )
-    note = f"Volume and processor: {'; '.join(sorted(where))}. n/a = not measured, never guessed."
-    if len(where) > 1:
-        note += " They differ: compare times, memory and operations only between methods measured alike."
-    return note
 
 
 def mean_of(run: ScoredRun, column: str) -> float:

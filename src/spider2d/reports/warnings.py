@@ -1,6 +1,7 @@
 """What a reader must know before any figure of a report."""
 
 from spider2d.reports.comparison import Comparison
+from spider2d.reports.cost_tables import was_cut_short
 from spider2d.reports.difference_tables import power_sentence
 
 
@@ -11,6 +12,7 @@ def make_warnings(comparison: Comparison) -> list[str]:
         *_synthetic(comparison),
         *([power] if power else []),
         *_not_scored(comparison),
+        *_cut_short(comparison),
         *(f"Not compared: {name}: {reason}" for name, reason in comparison.skipped.items()),
     ]
 
@@ -30,4 +32,13 @@ def _not_scored(comparison: Comparison) -> list[str]:
         f"(first: {run.metrics['not_scored'][0]['name']})."
         for run in comparison.runs
         if run.metrics["not_scored"]
+    ]
+
+
+def _cut_short(comparison: Comparison) -> list[str]:
+    return [
+        f"{run.name}: its training was cut short after {run.cost.steps} of {run.cost.planned_steps} steps; "
+        "its figures are not those of a finished training."
+        for run in comparison.runs
+        if was_cut_short(run.cost)
     ]
