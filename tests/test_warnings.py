@@ -2,7 +2,9 @@
 
 import json
 import shutil
+from dataclasses import replace
 
+import numpy as np
 import pytest
 from scored_runs import write_runs
 
@@ -42,6 +44,16 @@ def test_synthetic_data(runs):
 def test_series_without_score(runs):
     change(runs, "shifted", not_scored=[{"name": "8_t1", "kind": "missing", "reason": "no prediction"}])
     assert "shifted: 1 series were not scored and are in no figure (first: 8_t1)." in warnings_of(runs)
+
+
+def test_few_patients(written):
+    sources = (RunSource(name="exact", scores=written / "exact" / "scores"),)
+    comparison = read_comparison(Study(runs=sources))
+    assert "3 patients, fewer than 10: the intervals of means" in "\n".join(make_warnings(comparison))
+    ten = replace(comparison, patients=np.arange(10))
+    assert "fewer than 10" not in "\n".join(make_warnings(ten))
+    nine = replace(comparison, patients=np.arange(10) % 9)
+    assert "9 patients, fewer than 10" in "\n".join(make_warnings(nine))
 
 
 def test_training_cut_short(runs):

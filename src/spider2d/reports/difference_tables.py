@@ -74,9 +74,10 @@ def _difference_table(comparison: Comparison, metric: tuple[str, str, int], grou
         ("comparison", "structure", "series", "patients", "difference [95 %]", "p", "p Holm", "effect r"),
         tuple(rows),
         f"Paired differences of {title}, first minus other, {ALL_SERIES if over_all else 'by sequence'}",
-        f"{better} Differences per series, interval by resampling patients; p: Wilcoxon signed-rank test on "
-        "one mean difference per patient; r: matched-pairs rank-biserial correlation (Kerby 2014), -1 to 1. "
-        "Holm's correction is over the rows of one group of series.",
+        f"{better} Everything is over patients, one mean difference each: mean, its two-sided 95 % interval "
+        "by Student's t, p by Wilcoxon's signed-rank test, r = matched-pairs rank-biserial correlation "
+        "(Kerby 2014), -1 to 1. Means of the accuracy table are over series and differ a little. Holm's "
+        "correction is over the rows of one group of series.",
         text_columns=3,
         folded=not over_all,
     )

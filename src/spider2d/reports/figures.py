@@ -107,9 +107,9 @@ def difference_chart(comparison: Comparison) -> Picture:
     axes.set_yticks(range(len(differences)), [f"{d.structure}, {d.other.name}" for d in differences])
     axes.set_ylim(len(differences) - 0.5, -0.5)
     caption = (
-        "Mean difference with its two-sided 95 % interval (patients resampled). Upright mark: the one-sided "
-        "95 % bound (Student's t over patients); where it is right of the dashed margin of "
-        f"{comparison.margin_dice:g}, the first method is not inferior."
+        "Mean over patients of each patient's mean difference, with its two-sided 95 % interval; upright "
+        "mark: the one-sided 95 % bound; both by Student's t over patients. Where the mark is right of the "
+        f"dashed margin of {comparison.margin_dice:g}, the first method is not inferior."
     )
     return finish(figure, "differences", caption)
 

@@ -4,6 +4,11 @@ from spider2d.reports.comparison import Comparison
 from spider2d.reports.cost_tables import was_cut_short
 from spider2d.reports.difference_tables import power_sentence
 
+FEW_PATIENTS = 10
+"""Below it, percentile-bootstrap intervals are clearly too narrow: in 4000 samples of a normal distribution
+the 95 % interval held the true mean in 75 % with 3 patients, 80 % with 4, 90 % with 10 and 92 % with
+20."""
+
 
 def make_warnings(comparison: Comparison) -> list[str]:
     """Return the warnings of a comparison, those about the data first."""
@@ -11,6 +16,7 @@ def make_warnings(comparison: Comparison) -> list[str]:
     return [
         *_synthetic(comparison),
         *([power] if power else []),
+        *_few_patients(comparison),
         *_not_scored(comparison),
         *_cut_short(comparison),
         *(f"Not compared: {name}: {reason}" for name, reason in comparison.skipped.items()),
@@ -23,6 +29,17 @@ def _synthetic(comparison: Comparison) -> list[str]:
     return [
         "Synthetic data: these runs were scored on phantoms. No figure here says how a method does on real "
         "scans, and none may be compared with published ones."
+    ]
+
+
+def _few_patients(comparison: Comparison) -> list[str]:
+    n_patients = len(set(comparison.patients.tolist()))
+    if n_patients >= FEW_PATIENTS:
+        return []
+    return [
+        f"{n_patients} patient{'s' if n_patients != 1 else ''}, fewer than {FEW_PATIENTS}: the intervals of "
+        "means, made by resampling patients, are too narrow (a 95 % interval of 4 patients holds the true "
+        "mean in about 80 % of samples only). Intervals of differences are by Student's t and allow for it."
     ]
 
 
