@@ -84,6 +84,10 @@ def test_few_patients_are_said_to_be_few(markdown):
     assert "0.250, n too small" in markdown
 
 
+def test_where_the_figures_come_from_says_the_subset(markdown, written):
+    assert f"| a \\<b> | not stated | {written}" in markdown.replace("\\_", "_")
+
+
 def sentences(words, **changes):
     study = parse_study(words).model_copy(update=changes)
     return non_inferiority_sentences(read_comparison(study))

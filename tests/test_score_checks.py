@@ -97,6 +97,7 @@ def test_missing_key_of_the_metrics_is_named(scores, keys):
 @pytest.mark.parametrize(
     ("keys", "value", "needed"),
     [
+        ("subset", "all", "subset is 'all', needed is 'training', 'validation' or null"),
         ("strict/disc_dice/mean", "0.9", "strict.disc_dice.mean is '0.9', needed is a number or null"),
         ("confidence_intervals/strict/disc_dice", [0.9], "is [0.9], needed is [lower, upper] or null"),
     ],

@@ -56,6 +56,16 @@ def test_few_patients(written):
     assert "9 patients, fewer than 10" in "\n".join(make_warnings(nine))
 
 
+def test_patients_of_the_training(runs):
+    change(runs, "exact", subset="training")
+    text = warnings_of(runs)
+    assert "Scored on the training subset: exact." in text
+    assert "Scored without --subset: shifted." in text
+    for method in ("exact", "shifted"):
+        change(runs, method, subset="validation")
+    assert "subset" not in warnings_of(runs)
+
+
 def test_training_cut_short(runs):
     write_cost(runs / "exact" / "scores" / "cost.json", Cost(steps=1000, planned_steps=1000))
     write_cost(runs / "shifted" / "scores" / "cost.json", Cost(steps=240, planned_steps=1000))

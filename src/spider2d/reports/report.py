@@ -18,6 +18,7 @@ from spider2d.reports.document import Document, Picture, Section, Table
 from spider2d.reports.figures import accuracy_chart, cost_chart, difference_chart, series_chart
 from spider2d.reports.non_inferiority import non_inferiority_sentences, non_inferiority_table
 from spider2d.reports.published_table import published_table, why_not_comparable
+from spider2d.reports.scored_run import ScoredRun
 from spider2d.reports.tables import accuracy_table, figure_of, sequence_tables
 from spider2d.reports.warnings import make_warnings
 from spider2d.reports.wording import amount, number, with_interval
@@ -127,12 +128,15 @@ def _disagreement_pictures(comparison: Comparison) -> list[Picture]:
     return pictures
 
 
+def _origin(run: ScoredRun) -> tuple[str, ...]:
+    metrics = run.metrics
+    subset = metrics["subset"] or "not stated"
+    return subset, str(run.scores), str(metrics["predictions"]), metrics["references_digest"]
+
+
 def _provenance(comparison: Comparison) -> Section:
-    rows = tuple(
-        (run.name, str(run.scores), str(run.metrics["predictions"]), run.metrics["references_digest"])
-        for run in comparison.runs
-    )
-    columns = ("method", "scores", "predictions", "references (digest)")
-    table = Table(columns, rows, "What was compared", f"spider2d {__version__}", text_columns=4)
+    rows = tuple((run.name, *_origin(run)) for run in comparison.runs)
+    columns = ("method", "subset", "scores", "predictions", "references (digest)")
+    table = Table(columns, rows, "What was compared", f"spider2d {__version__}", text_columns=5)
     sentence = f"Cases: {', '.join(comparison.cases)}."
     return Section("Where the figures come from", (sentence,), (table,))

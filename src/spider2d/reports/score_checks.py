@@ -14,6 +14,7 @@ _TOP_KEYS = ("subset", "cases", "not_scored", "references", "predictions", "refe
 _METRICS = ("dice", "asd_mm", "hd95_mm", "surface_dice_1mm", "detection_rate", "panoptic_quality")
 _COUNTS = ("reference_count", "detected_count", "extra_count")
 _POOLED = ("dice", "asd_mm")
+SUBSETS = ("training", "validation", None)
 STRICT_NAMES = (
     f"{OVERALL}_dice",
     *(f"{structure}_{metric}" for structure in STRUCTURES for metric in _METRICS),
@@ -49,6 +50,8 @@ def check_metrics(metrics: Mapping, path: Path) -> None:
     """
     for key in _TOP_KEYS:
         _find(metrics, (key,), path)
+    if metrics["subset"] not in SUBSETS:
+        raise _damaged(path, ("subset",), "'training', 'validation' or null", metrics["subset"])
     if not metrics["cases"]:
         raise ComparisonError(f"{path}: incomplete, it holds no case. {SCORE_AGAIN.format(path.parent)}")
     for keys in _figures():

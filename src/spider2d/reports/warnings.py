@@ -17,6 +17,7 @@ def make_warnings(comparison: Comparison) -> list[str]:
         *_synthetic(comparison),
         *([power] if power else []),
         *_few_patients(comparison),
+        *_training_patients(comparison),
         *_not_scored(comparison),
         *_cut_short(comparison),
         *(f"Not compared: {name}: {reason}" for name, reason in comparison.skipped.items()),
@@ -41,6 +42,26 @@ def _few_patients(comparison: Comparison) -> list[str]:
         "means, made by resampling patients, are too narrow (a 95 % interval of 4 patients holds the true "
         "mean in about 80 % of samples only). Intervals of differences are by Student's t and allow for it."
     ]
+
+
+def _training_patients(comparison: Comparison) -> list[str]:
+    """Say which runs were scored on patients of the training, or may have been."""
+    of_subset = {
+        subset: ", ".join(run.name for run in comparison.runs if run.metrics["subset"] == subset)
+        for subset in ("training", None)
+    }
+    sentences = []
+    if of_subset["training"]:
+        sentences.append(
+            f"Scored on the training subset: {of_subset['training']}. A network knows these patients; the "
+            "figures say nothing about new ones. Score with --subset validation."
+        )
+    if of_subset[None]:
+        sentences.append(
+            f"Scored without --subset: {of_subset[None]}. Patients of the training may be among them, and "
+            "then the figures flatter. Score with --subset validation, unless nobody trained on this data."
+        )
+    return sentences
 
 
 def _not_scored(comparison: Comparison) -> list[str]:
