@@ -17,9 +17,9 @@ from spider2d.reports.disagreement import (
 from spider2d.reports.document import Document, Picture, Section, Table
 from spider2d.reports.figures import accuracy_chart, cost_chart, difference_chart, series_chart
 from spider2d.reports.non_inferiority import non_inferiority_sentences, non_inferiority_table
-from spider2d.reports.published_table import published_table, why_not_comparable
+from spider2d.reports.published_table import published_table
 from spider2d.reports.scored_run import ScoredRun
-from spider2d.reports.tables import accuracy_table, figure_of, sequence_tables
+from spider2d.reports.tables import accuracy_table, figure_of, found_words, sequence_tables
 from spider2d.reports.warnings import make_warnings
 from spider2d.reports.wording import amount, number, with_interval
 
@@ -57,7 +57,7 @@ def _answer(comparison: Comparison) -> list[str]:
             if value
         ]
         price = f", at {', '.join(costs)}" if costs else ", cost not measured"
-        sentences.append(f"{run.name}: Dice {', '.join(dice)}{price}.")
+        sentences.append(f"{run.name}: Dice {', '.join(dice)}; {found_words(run)}{price}.")
     return non_inferiority_sentences(comparison) + sentences
 
 
@@ -75,7 +75,7 @@ def _differences(comparison: Comparison) -> Section:
 
 
 def _published(comparison: Comparison) -> Section:
-    sentence = f"For every published row and these runs: {why_not_comparable(comparison.data)}."
+    sentence = "Whether a published row may be set beside these runs, and why not, stands in its own row."
     return Section("Published figures", (sentence,), (published_table(comparison),))
 
 

@@ -165,8 +165,8 @@ def _write_reference_pictures(folder: Path, pictures: dict[str, dict]) -> None:
 
 
 def _write_published(comparison: Comparison, folder: Path) -> None:
-    why = why_not_comparable(comparison.data)
     for result in COMPARABLE:
+        why = why_not_comparable(result.test_set, comparison)
         with SummaryWriter(str(folder / run_folder(f"published {result.method}, {why}"))) as writer:
             for position, title, sequence in _groups(comparison):
                 for structure in STRUCTURES:
