@@ -8,7 +8,7 @@ from tiny_dataset import labels_sra, write_series
 
 from spider2d.errors import ComparisonError, ConfigError
 from spider2d.reports.comparison import read_comparison
-from spider2d.reports.study import RunSource, Study, parse_study
+from spider2d.reports.study import RunSource, Study, parse_study, run_folder
 
 
 @pytest.fixture(scope="module")
@@ -141,6 +141,26 @@ def test_words_of_another_form_are_refused(word):
 def test_a_name_stands_for_one_run():
     with pytest.raises(ComparisonError, match="two runs are called '2D'"):
         parse_study(["2D=a", "3D=b", "2D=c"])
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["U-Net/2=a", "U-Net_2=b"], "the run 'U-Net_2' .* folder 'U-Net_2'.* of the run 'U-Net/2'"),
+        (["unet=a", "UNet=b"], "the run 'UNet' .* of the run 'unet'"),
+        (["2D=a", "Reference masks=b"], "of the reference masks"),
+        (["..=a"], "'..' is no name for a run"),
+    ],
+)
+def test_two_runs_never_share_a_tensorboard_folder(words, complaint):
+    with pytest.raises(ComparisonError, match=complaint):
+        parse_study(words)
+
+
+def test_names_that_differ_in_letters_have_folders_of_their_own():
+    names = ["U-Net/2", "U-Net/3"]
+    assert [run.name for run in parse_study([f"{name}=a" for name in names]).runs] == names
+    assert [run_folder(name) for name in names] == ["U-Net_2", "U-Net_3"]
 
 
 def test_study_file(tmp_path):

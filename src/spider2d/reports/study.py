@@ -1,5 +1,6 @@
 """Which runs are compared: ``NAME=FOLDER`` on the command line, or a YAML study file that says more."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -15,6 +16,10 @@ MARGIN_DICE = 0.02
 
 
 Text = Annotated[str, Field(min_length=1)]
+
+REFERENCE_FOLDER = "reference masks"
+"""Folder of the references among the runs in TensorBoard."""
+_UNSAFE = re.compile(r"[^A-Za-z0-9_.,() +-]")
 
 
 class RunSource(ConfigModel):
@@ -59,7 +64,8 @@ def parse_study(words: Sequence[str]) -> Study:
         words: Either one YAML file, or any number of ``NAME=FOLDER``.
 
     Raises:
-        ComparisonError: Another form, a name that occurs twice, or a run that is also called skipped.
+        ComparisonError: Another form, a name that occurs twice or gives the same TensorBoard folder as
+            another, or a run that is also called skipped.
         ConfigError: The YAML file is missing or not valid.
     """
     if len(words) == 1 and Path(words[0]).suffix in (".yaml", ".yml"):
@@ -68,6 +74,11 @@ def parse_study(words: Sequence[str]) -> Study:
         study = Study(runs=tuple(_parse_run(word) for word in words))
     _check_names(study)
     return study
+
+
+def run_folder(name: str) -> str:
+    """Return a method's name as a folder name, which TensorBoard shows as the name of the run."""
+    return _UNSAFE.sub("_", name)
 
 
 def _check_names(study: Study) -> None:
@@ -80,6 +91,26 @@ def _check_names(study: Study) -> None:
         raise ComparisonError(
             f"{both[0]!r} is both a run and under 'skipped'; a method is compared or skipped, take one away"
         )
+    _check_folders(names)
+
+
+def _check_folders(names: Sequence[str]) -> None:
+    """Refuse names whose TensorBoard folders are one and the same; capitals do not tell folders apart."""
+    taken = {REFERENCE_FOLDER.casefold(): None}
+    for name in names:
+        folder = run_folder(name)
+        if not folder.strip(". "):
+            raise ComparisonError(
+                f"{name!r} is no name for a run: its TensorBoard folder would be {folder!r}"
+            )
+        if folder.casefold() in taken:
+            other = taken[folder.casefold()]
+            whose = f"of the run {other!r}" if other else "of the reference masks"
+            raise ComparisonError(
+                f"the run {name!r} would have the TensorBoard folder {folder!r}, which is that {whose}; give "
+                "one of them a name that differs in letters or digits"
+            )
+        taken[folder.casefold()] = name
 
 
 def _parse_run(word: str) -> RunSource:
