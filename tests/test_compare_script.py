@@ -84,10 +84,28 @@ def test_what_was_found_is_in_the_answer(markdown):
 
 
 def test_own_runs_stand_beside_published_figures_by_both_protocols(markdown):
-    rows = [line for line in markdown.splitlines() if "| scored here |" in line]
+    rows = [line for line in markdown.splitlines() if "| scored here, " in line]
     assert [row.split(" | ")[0] for row in rows] == ["| a \\<b>"] * 2 + ["| 3D\\|x"] * 2
+    assert ["scored here, official protocol" in row for row in rows] == [True, False] * 2
     assert ["official SPIDER program" in row for row in rows] == [True, False] * 2
-    assert ["strict, mean" in row for row in rows] == [False, True] * 2
+    assert ["| strict, mean" in row for row in rows] == [False, True] * 2
+
+
+def test_seconds_measured_another_way_are_said_in_answer_and_chart(written, tmp_path):
+    shutil.copytree(written, tmp_path / "runs")
+    for method, device in (
+        ("exact", "CPU, 2 threads"),
+        ("shifted", "mean of the volumes, start-up included"),
+    ):
+        cost = Cost(seconds_per_volume=4.0, device=device)
+        write_cost(tmp_path / "runs" / method / "scores" / "cost.json", cost)
+    document = make_document(read_comparison(parse_study(both(tmp_path / "runs"))))
+    own, other = document.answer[1:]
+    assert own.endswith("at 4 s per volume on a CPU.")
+    assert other.endswith("at 4 s per volume on a CPU (measured another way).")
+    (section,) = (part for part in document.sections if part.title == "At what cost")
+    remark = "Seconds per volume were measured in another way for 3D|x than for a <b>"
+    assert remark in section.items[0].caption
 
 
 def test_few_patients_are_said_to_be_few(markdown):

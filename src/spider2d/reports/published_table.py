@@ -68,12 +68,16 @@ def published_table(comparison: Comparison) -> Table:
 
 def _run_rows(run: ScoredRun, comparison: Comparison) -> list[tuple[str, ...]]:
     """Return two rows of a run: as the official program scores it, and strictly."""
-    head = (run.name, run.dimension or NOT_AVAILABLE, "scored here", _millions(run.cost.parameters))
     kind = {True: "phantom (synthetic)", False: "as scored", None: "unknown"}[comparison.data.synthetic]
     series = f"{kind}: {len(comparison.cases)} series of {len(set(comparison.patients.tolist()))} patients"
+    rows = (
+        ("official protocol", _official_cells(run), OFFICIAL_PROTOCOL + _sentinel_words(run)),
+        ("strict", _strict_cells(run), STRICT_PROTOCOL),
+    )
+    head, parameters = (run.name, run.dimension or NOT_AVAILABLE), _millions(run.cost.parameters)
     return [
-        (*head, *_official_cells(run), series, OFFICIAL_PROTOCOL + _sentinel_words(run), "measured here"),
-        (*head, *_strict_cells(run), series, STRICT_PROTOCOL, "measured here"),
+        (*head, f"scored here, {title}", parameters, *cells, series, protocol, "measured here")
+        for title, cells, protocol in rows
     ]
 
 

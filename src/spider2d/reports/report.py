@@ -5,7 +5,7 @@ from spider2d.labels import STRUCTURES
 from spider2d.reports.case_pictures import draw_case, draw_disagreement
 from spider2d.reports.case_volumes import read_case, why_no_pictures
 from spider2d.reports.comparison import Comparison
-from spider2d.reports.cost_tables import cost_table, timed_otherwise, timing_sentence, training_table
+from spider2d.reports.cost_tables import cost_table, timed_otherwise, training_table
 from spider2d.reports.difference_tables import difference_tables
 from spider2d.reports.disagreement import (
     RANKING,
@@ -86,8 +86,7 @@ def _sequences(comparison: Comparison) -> Section:
 def _cost(comparison: Comparison) -> Section:
     chart = cost_chart(comparison)
     tables = (cost_table(comparison), training_table(comparison))
-    timing = timing_sentence(comparison)
-    return Section("At what cost", (timing,) if timing else (), (*([chart] if chart else []), *tables))
+    return Section("At what cost", (), (*([chart] if chart else []), *tables))
 
 
 def _cases(comparison: Comparison) -> Section:

@@ -104,8 +104,8 @@ def two_sided_interval(differences: np.ndarray, level: float = LEVEL) -> tuple[f
 
     Its lower end is the one-sided bound at (1 + level) / 2. NaN below two patients.
     """
-    one_sided = (1 + level) / 2
-    return lower_bound(differences, one_sided), -lower_bound(-differences, one_sided)
+    low = lower_bound(differences, (1 + level) / 2)
+    return low, 2 * float(differences.mean()) - low
 
 
 def lower_bound(differences: np.ndarray, level: float = LEVEL) -> float:

@@ -37,10 +37,11 @@ def _few_patients(comparison: Comparison) -> list[str]:
     n_patients = len(set(comparison.patients.tolist()))
     if n_patients >= FEW_PATIENTS:
         return []
+    differences = " Intervals of differences are by Student's t and allow for it." if comparison.pairs else ""
     return [
         f"{n_patients} patient{'s' if n_patients != 1 else ''}, fewer than {FEW_PATIENTS}: the intervals of "
         "means, made by resampling patients, are too narrow (a 95 % interval of 4 patients holds the true "
-        "mean in about 80 % of samples only). Intervals of differences are by Student's t and allow for it."
+        f"mean in about 80 % of samples only).{differences}"
     ]
 
 
