@@ -8,6 +8,7 @@ figures. Or RUN is one study file that says more (dimension, cost, predictions):
     runs:
       - {name: 2D, scores: runs/a/scores, dimension: 2D, cost: runs/a/cost.json}
       - {name: 3D, scores: runs/b/scores, predictions: runs/b/predictions}
+    skipped: {UNETR: monai is not installed}
 
 The first run is compared with each of the others. cost.json in a scores folder (experiments/measure_cost.py
 writes it) is taken without being named. Written to OUTPUT: report.html, report.md, figures/, tensorboard/.

@@ -74,14 +74,47 @@ def test_synthetic_data_is_said_first_and_in_every_published_row(page, markdown)
 
 def test_tables_hold_the_scores(markdown):
     assert "| vertebra | a \\<b> | 2D | 1.000 [1.000, 1.000] | 0.00 [0.00, 0.00] |" in markdown
-    assert "| 12/12 | 0 |" in markdown  # three vertebrae in each of four series
+    assert "| 12/12 | 0 | 1.000 |" in markdown  # three vertebrae in each of four series
     assert re.search(r"\| a \\<b> \| 2D \| n/a \| 3 \| n/a \| n/a \| 12\.5 \| n/a", markdown)
     assert re.search(r"\| 3D\\\|x \| n/a \| n/a \| n/a", markdown)  # no cost file: nothing is guessed
+
+
+def test_what_was_found_is_in_the_answer(markdown):
+    assert "; found 12/12 vertebrae, 8/8 discs, 4/4 canals, at 3 M parameters" in markdown
+
+
+def test_own_runs_stand_beside_published_figures_by_both_protocols(markdown):
+    rows = [line for line in markdown.splitlines() if "| scored here, " in line]
+    assert [row.split(" | ")[0] for row in rows] == ["| a \\<b>"] * 2 + ["| 3D\\|x"] * 2
+    assert ["scored here, official protocol" in row for row in rows] == [True, False] * 2
+    assert ["official SPIDER program" in row for row in rows] == [True, False] * 2
+    assert ["| strict, mean" in row for row in rows] == [False, True] * 2
+
+
+def test_seconds_measured_another_way_are_said_in_answer_and_chart(written, tmp_path):
+    shutil.copytree(written, tmp_path / "runs")
+    for method, device in (
+        ("exact", "CPU, 2 threads"),
+        ("shifted", "mean of the volumes, start-up included"),
+    ):
+        cost = Cost(seconds_per_volume=4.0, device=device)
+        write_cost(tmp_path / "runs" / method / "scores" / "cost.json", cost)
+    document = make_document(read_comparison(parse_study(both(tmp_path / "runs"))))
+    own, other = document.answer[1:]
+    assert own.endswith("at 4 s per volume on a CPU.")
+    assert other.endswith("at 4 s per volume on a CPU (measured another way).")
+    (section,) = (part for part in document.sections if part.title == "At what cost")
+    remark = "Seconds per volume were measured in another way for 3D|x than for a <b>"
+    assert remark in section.items[0].caption
 
 
 def test_few_patients_are_said_to_be_few(markdown):
     assert "3 patients are too few for any difference to reach p < 0.05: the smallest p" in markdown
     assert "0.250, n too small" in markdown
+
+
+def test_where_the_figures_come_from_says_the_subset(markdown, written):
+    assert f"| a \\<b> | not stated | {written}" in markdown.replace("\\_", "_")
 
 
 def sentences(words, **changes):
@@ -136,6 +169,8 @@ def test_every_method_and_published_row_is_a_run_of_tensorboard(written):
     assert [(point.step, point.value) for point in line] == [(0, 1.0), (4, 1.0)]
     published = events(folder / "published IIS, not comparable (synthetic data)")
     assert [p.value for p in published.Scalars("2_T1/2_ASD_mm_canal")] == pytest.approx([0.29, 0.29])
+    rates = [tag for tag in published.Tags()["scalars"] if "detection_rate" in tag]
+    assert rates == ["1_all_series/3_detection_rate_vertebra", "1_all_series/3_detection_rate_disc"]
     assert "4_T2_SPACE/1_Dice_disc" not in published.Tags()["scalars"]
 
 

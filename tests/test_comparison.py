@@ -8,7 +8,7 @@ from tiny_dataset import labels_sra, write_series
 
 from spider2d.errors import ComparisonError, ConfigError
 from spider2d.reports.comparison import read_comparison
-from spider2d.reports.study import RunSource, Study, parse_study
+from spider2d.reports.study import RunSource, Study, parse_study, run_folder
 
 
 @pytest.fixture(scope="module")
@@ -143,6 +143,26 @@ def test_a_name_stands_for_one_run():
         parse_study(["2D=a", "3D=b", "2D=c"])
 
 
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["U-Net/2=a", "U-Net_2=b"], "the run 'U-Net_2' .* folder 'U-Net_2'.* of the run 'U-Net/2'"),
+        (["unet=a", "UNet=b"], "the run 'UNet' .* of the run 'unet'"),
+        (["2D=a", "Reference masks=b"], "of the reference masks"),
+        (["..=a"], "'..' is no name for a run"),
+    ],
+)
+def test_two_runs_never_share_a_tensorboard_folder(words, complaint):
+    with pytest.raises(ComparisonError, match=complaint):
+        parse_study(words)
+
+
+def test_names_that_differ_in_letters_have_folders_of_their_own():
+    names = ["U-Net/2", "U-Net/3"]
+    assert [run.name for run in parse_study([f"{name}=a" for name in names]).runs] == names
+    assert [run_folder(name) for name in names] == ["U-Net_2", "U-Net_3"]
+
+
 def test_study_file(tmp_path):
     path = tmp_path / "study.yaml"
     path.write_text("margin_dice: 0.05\nruns:\n  - {name: a, scores: b, dimension: 3D}\n")
@@ -150,6 +170,31 @@ def test_study_file(tmp_path):
     assert study.margin_dice == 0.05 and study.runs[0].dimension == "3D"
     path.write_text("runs:\n  - {name: a, score: b}\n")
     with pytest.raises(ConfigError, match="score"):
+        parse_study([str(path)])
+
+
+def test_study_file_may_say_what_was_skipped(tmp_path):
+    path = tmp_path / "study.yaml"
+    runs = "runs: [{name: 2D, scores: b}]\n"
+    path.write_text(runs)
+    assert parse_study([str(path)]).skipped == {}
+    path.write_text(runs + "skipped: {UNETR: monai is not installed, nnU-Net: no GPU}\n")
+    assert parse_study([str(path)]).skipped == {"UNETR": "monai is not installed", "nnU-Net": "no GPU"}
+
+
+@pytest.mark.parametrize(
+    ("skipped", "complaint"),
+    [
+        ("{2D: no GPU}", "'2D' is both a run and under 'skipped'"),
+        ("{UNETR: ''}", "skipped.UNETR"),
+        ("{UNETR: 3}", "skipped.UNETR"),
+        ("[UNETR]", "skipped"),
+    ],
+)
+def test_skipped_is_methods_with_reasons(tmp_path, skipped, complaint):
+    path = tmp_path / "study.yaml"
+    path.write_text(f"runs: [{{name: 2D, scores: b}}]\nskipped: {skipped}\n")
+    with pytest.raises((ComparisonError, ConfigError), match=complaint):
         parse_study([str(path)])
 
 

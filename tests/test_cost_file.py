@@ -25,6 +25,7 @@ def test_measured_figures_win_over_noted_ones():
         ('{"gmacs": 3}', "gmacs: no such key"),
         ('{"parameters": -1}', "parameters"),
         ('{"dimension": "4D"}', "dimension"),
+        ('{"planned_steps": 2.5}', "planned_steps"),
         ("[1]", "one JSON object"),
         ('{"parameters": 1', "not readable as JSON"),
     ],

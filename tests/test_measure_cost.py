@@ -54,14 +54,8 @@ def test_overlapping_windows_count_as_often_as_they_run(monkeypatch):
             network(torch.zeros(1, 1, 4, 8, 8))
 
     monkeypatch.setattr(measure_cost, "segment_volume", segment)
-    gmac, dimension = measure_cost._count_operations(network, None, None)
-    assert dimension == "3D"
+    gmac = measure_cost._count_operations(network, None, None)
     assert gmac == pytest.approx(3 * 2 * 27 * 4 * 8 * 8 / 1e9)
-
-
-def test_what_a_network_sees_at_once():
-    assert measure_cost.dimension_of(torch.Size((4, 1, 64, 64))) == "2D"
-    assert measure_cost.dimension_of(torch.Size((4, 3, 64, 64))) == "2.5D"
 
 
 def test_missing_checkpoint_is_a_clear_error(tmp_path, capsys):

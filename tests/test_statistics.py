@@ -12,6 +12,7 @@ from spider2d.reports.statistics import (
     rank_biserial,
     signed_rank_p,
     smallest_p,
+    two_sided_interval,
 )
 
 
@@ -20,9 +21,10 @@ def test_paired_difference_by_hand():
     other = np.array([0.8, 0.6, 0.4, 0.1, np.nan])
     paired = compare_paired(first, other, np.array(["1", "1", "2", "2", "3"]))
     assert (paired.n_cases, paired.n_patients) == (3, 2)  # a value missing on either side is no pair
-    assert paired.mean == pytest.approx((0.1 + 0.3 + 0.5) / 3)
-    assert paired.patient_mean == pytest.approx((0.2 + 0.5) / 2)
-    assert paired.interval == pytest.approx((0.2, 0.5))  # both draws of one patient are in 2000 resamples
+    # patients 0.2 and 0.5: mean 0.35, standard error 0.15, t of one degree of freedom 12.706 and 6.3138
+    assert paired.mean == pytest.approx(0.35)
+    assert paired.interval == pytest.approx((0.35 - 12.7062 * 0.15, 0.35 + 12.7062 * 0.15), abs=1e-5)
+    assert paired.lower_bound == pytest.approx(0.35 - 6.31375 * 0.15, abs=1e-5)
     assert paired.p_value == pytest.approx(0.5)
     assert paired.rank_biserial == 1
 
@@ -68,14 +70,25 @@ def test_lower_bound_by_hand():
     assert np.isnan(lower_bound(np.array([0.4])))
 
 
+def test_two_sided_interval_by_hand():
+    # mean 0.2, standard error 0.1 / sqrt(3), t of two degrees of freedom 4.30265
+    half = 4.30265 * 0.1 / np.sqrt(3)
+    interval = two_sided_interval(np.array([0.1, 0.2, 0.3]))
+    assert interval == pytest.approx((0.2 - half, 0.2 + half), abs=1e-6)
+    assert [str(bound) for bound in two_sided_interval(np.zeros(5))] == ["0.0", "0.0"]  # and not -0.0
+    assert np.isnan(two_sided_interval(np.array([0.4]))).all()
+
+
 @settings(deadline=None)
 @given(st.lists(st.floats(-1, 1), min_size=2, max_size=12))
-def test_lower_bound_is_that_of_scipys_one_sided_test(values):
+def test_bounds_are_those_of_scipys_t_test(values):
     differences = np.array(values)
     if differences.std() < 1e-9:
         return
     expected = stats.ttest_1samp(differences, 0, alternative="greater").confidence_interval(0.95).low
     assert lower_bound(differences) == pytest.approx(expected, abs=1e-9)
+    both_sides = tuple(stats.ttest_1samp(differences, 0).confidence_interval(0.95))
+    assert two_sided_interval(differences) == pytest.approx(both_sides, abs=1e-9)
 
 
 def test_holm_by_hand():

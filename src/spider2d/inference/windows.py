@@ -82,13 +82,6 @@ def window_starts(size: int, window: int, overlap: float) -> list[int]:
     return np.linspace(0, size - window, n_windows).round().astype(int).tolist()
 
 
-def count_windows(spec: VolumeSpec, shape_shw: tuple[int, int, int], slice_spacing_mm: float) -> int:
-    """Return how many windows a stack (S, H, W at the network's pixel size) is predicted in."""
-    n_network = resampled_count(shape_shw[0], slice_spacing_mm, spec.slice_spacing_mm)
-    sizes = zip((n_network, *shape_shw[1:]), spec.patch_shw, strict=True)
-    return math.prod(len(window_starts(max(n, side), side, spec.window_overlap)) for n, side in sizes)
-
-
 def gaussian_weights(window_shw: tuple[int, int, int]) -> torch.Tensor:
     """Return the weights (S, H, W) of a window's voxels: 1 in the middle, less towards its borders."""
     weights = torch.ones(())

@@ -1,6 +1,6 @@
 """Runs side by side: read, checked to be scored on the same cases and references, and laid out as arrays."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,6 +40,7 @@ class Comparison:
         cases: Names of the cases.
         patients: Patient of each case.
         sequences: Sequence of each case.
+        skipped: Methods that were meant to be compared and are not, each with the reason.
     """
 
     runs: tuple[ScoredRun, ...]
@@ -48,6 +49,7 @@ class Comparison:
     cases: tuple[str, ...]
     patients: np.ndarray
     sequences: np.ndarray
+    skipped: Mapping[str, str]
 
     def values(self, run: ScoredRun, column: str) -> np.ndarray:
         """Return (N,) values of a column of ``per_case.csv``, one per case; NaN = not defined."""
@@ -84,6 +86,7 @@ def read_comparison(study: Study) -> Comparison:
         cases=tuple(row.name for row in rows),
         patients=np.array([row.patient for row in rows]),
         sequences=np.array([row.sequence for row in rows]),
+        skipped=study.skipped,
     )
 
 

@@ -71,11 +71,23 @@ def _difference_table(comparison: Comparison, metric: tuple[str, str, int], grou
     over_all = groups[0][0] == ALL_SERIES
     better = "Below zero: the first is better." if name == "asd_mm" else "Above zero: the first is better."
     return Table(
-        ("comparison", "structure", "series", "patients", "difference [95 %]", "p", "p Holm", "effect r"),
+        (
+            "comparison",
+            "structure",
+            "series",
+            "n series",
+            "n patients",
+            "difference [95 %]",
+            "p",
+            "p Holm",
+            "effect r",
+        ),
         tuple(rows),
         f"Paired differences of {title}, first minus other, {ALL_SERIES if over_all else 'by sequence'}",
-        f"{better} Differences per series, interval by resampling patients; p: Wilcoxon signed-rank test on "
-        "one mean difference per patient; r: matched-pairs rank-biserial correlation (Kerby 2014), -1 to 1. "
+        f"{better} n: series in which both methods have a value (a distance needs a structure that both "
+        "found), and their patients. The rest is over patients, one mean difference each: mean, two-sided "
+        "95 % interval by Student's t, p by Wilcoxon's signed-rank test, r = matched-pairs rank-biserial "
+        "correlation (Kerby 2014), -1 to 1. Means of the accuracy table are over series and differ a little. "
         "Holm's correction is over the rows of one group of series.",
         text_columns=3,
         folded=not over_all,
@@ -89,6 +101,7 @@ def _row(difference: Difference, digits: int) -> tuple[str, ...]:
         f"{difference.first.name} - {difference.other.name}",
         difference.structure,
         difference.series,
+        str(paired.n_cases),
         str(paired.n_patients),
         sign + with_interval(paired.mean, paired.interval, digits),
         _p_cell(paired.p_value, paired.n_patients),

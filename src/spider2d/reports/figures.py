@@ -7,10 +7,11 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
-from spider2d.baselines.published import COMPARABLE, figures_of
+from spider2d.baselines.published import COMPARABLE, HIDDEN_TEST_SET, figures_of
 from spider2d.labels import STRUCTURES
 from spider2d.reports.charts import GRID, INK, finish, method_colour, new_figure, plain
 from spider2d.reports.comparison import Comparison
+from spider2d.reports.cost_tables import timing_sentence
 from spider2d.reports.difference_tables import Difference, dice_differences
 from spider2d.reports.document import Picture
 from spider2d.reports.published_table import why_not_comparable
@@ -58,7 +59,7 @@ def accuracy_chart(comparison: Comparison) -> Picture:
         )
         for title, sequence, _ in comparison.groups()[1:]
     ]
-    why = why_not_comparable(comparison.data)
+    why = why_not_comparable(HIDDEN_TEST_SET, comparison)
     handles += [
         Line2D([], [], color=GRID, linestyle=line, label=f"{result.method}, published: {why}")
         for line, result in zip(REFERENCE_STYLES, COMPARABLE, strict=False)
@@ -106,9 +107,9 @@ def difference_chart(comparison: Comparison) -> Picture:
     axes.set_yticks(range(len(differences)), [f"{d.structure}, {d.other.name}" for d in differences])
     axes.set_ylim(len(differences) - 0.5, -0.5)
     caption = (
-        "Mean difference with its two-sided 95 % interval (patients resampled). Upright mark: the one-sided "
-        "95 % bound (Student's t over patients); where it is right of the dashed margin of "
-        f"{comparison.margin_dice:g}, the first method is not inferior."
+        "Mean over patients of each patient's mean difference, with its two-sided 95 % interval; upright "
+        "mark: the one-sided 95 % bound; both by Student's t over patients. Where the mark is right of the "
+        f"dashed margin of {comparison.margin_dice:g}, the first method is not inferior."
     )
     return finish(figure, "differences", caption)
 
@@ -152,6 +153,9 @@ def cost_chart(comparison: Comparison) -> Picture | None:
     )
     if missing:
         caption += f" Not in every panel, because not measured: {', '.join(missing)}."
+    timing = timing_sentence(comparison)
+    if timing and "seconds_per_volume" in [key for key, _, _ in known]:
+        caption += f" {timing}"
     return finish(figure, "cost", caption)
 
 

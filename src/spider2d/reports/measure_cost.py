@@ -14,7 +14,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from spider2d.checkpoint import load_network
-from spider2d.cost_file import Cost, Dimension, peak_memory_gb
+from spider2d.cost_file import Cost, peak_memory_gb
 from spider2d.data.volume import Volume, read_volume, to_canonical, write_volume
 from spider2d.inference.segment import SegmentOptions, segment_volume
 from spider2d.inference.slicewise import choose_precision
@@ -46,11 +46,11 @@ def measure_cost(checkpoint: Path, volume_path: Path, repeats: int = 3) -> Cost:
     peak_gb = peak_memory_gb()  # before the counting, which takes memory of its own
     volume = read_volume(volume_path)
     array_sra, spacing_sra_mm = to_canonical(volume)
-    gmac, dimension = _count_operations(network, spec, volume)
+    gmac = _count_operations(network, spec, volume)
     cost = Cost(
         title=spec.title,
         architecture=spec.architecture,
-        dimension=dimension,
+        dimension=spec.dimension,
         parameters=sum(parameter.numel() for parameter in network.parameters()),
         model_file_mb=checkpoint.stat().st_size / 1e6,
         gmac_per_slice=gmac / len(array_sra),
@@ -93,21 +93,11 @@ def _median_seconds(
     return statistics.median(seconds[1:])
 
 
-def _count_operations(network: torch.nn.Module, spec: NetworkSpec, volume: Volume) -> tuple[float, Dimension]:
-    """Return 10^9 multiply-accumulate operations of one volume, and what the network saw at once."""
-    seen_shapes: list[torch.Size] = []
-    hook = network.register_forward_pre_hook(lambda _, inputs: seen_shapes.append(inputs[0].shape))
+def _count_operations(network: torch.nn.Module, spec: NetworkSpec, volume: Volume) -> float:
+    """Return 10^9 multiply-accumulate operations of one volume."""
     with FlopCounterMode(display=False) as counter:
         segment_volume(volume, network, spec, SegmentOptions())
-    hook.remove()
-    return counter.get_total_flops() / 2 / 1e9, dimension_of(seen_shapes[0])
-
-
-def dimension_of(input_shape: torch.Size) -> Dimension:
-    """Return "3D" for (N, C, S, H, W), "2D" for (N, 1, H, W), and "2.5D" where C slices are channels."""
-    if len(input_shape) == 5:
-        return "3D"
-    return "2D" if input_shape[1] == 1 else "2.5D"
+    return counter.get_total_flops() / 2 / 1e9
 
 
 def _cpu_name() -> str:

@@ -45,7 +45,7 @@ def _pair_sentence(differences: list[Difference], margin: float) -> str:
 def _facts(difference: Difference) -> str:
     paired = difference.paired
     return (
-        f"{difference.structure} (difference {signed(paired.patient_mean, 3)}, "
+        f"{difference.structure} (difference {signed(paired.mean, 3)}, "
         f"lower bound {signed(paired.lower_bound, 3)})"
     )
 
@@ -75,7 +75,7 @@ def _row(difference: Difference, margin: float) -> tuple[str, ...]:
         f"{difference.first.name} - {difference.other.name}",
         difference.structure,
         str(paired.n_patients),
-        signed(paired.patient_mean, 3),
+        signed(paired.mean, 3),
         signed(paired.lower_bound, 3),
         verdict if known else "cannot be said",
         f"{max(-paired.lower_bound, 0):.3f}" if known else NOT_AVAILABLE,

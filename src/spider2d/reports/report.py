@@ -5,7 +5,8 @@ from spider2d.labels import STRUCTURES
 from spider2d.reports.case_pictures import draw_case, draw_disagreement
 from spider2d.reports.case_volumes import read_case, why_no_pictures
 from spider2d.reports.comparison import Comparison
-from spider2d.reports.difference_tables import difference_tables, power_sentence
+from spider2d.reports.cost_tables import cost_table, timed_otherwise, training_table
+from spider2d.reports.difference_tables import difference_tables
 from spider2d.reports.disagreement import (
     RANKING,
     case_table,
@@ -16,8 +17,10 @@ from spider2d.reports.disagreement import (
 from spider2d.reports.document import Document, Picture, Section, Table
 from spider2d.reports.figures import accuracy_chart, cost_chart, difference_chart, series_chart
 from spider2d.reports.non_inferiority import non_inferiority_sentences, non_inferiority_table
-from spider2d.reports.published_table import published_table, why_not_comparable
-from spider2d.reports.tables import accuracy_table, cost_table, figure_of, sequence_tables
+from spider2d.reports.published_table import published_table
+from spider2d.reports.scored_run import ScoredRun
+from spider2d.reports.tables import accuracy_table, figure_of, found_words, sequence_tables
+from spider2d.reports.warnings import make_warnings
 from spider2d.reports.wording import amount, number, with_interval
 
 
@@ -35,7 +38,7 @@ def make_document(comparison: Comparison) -> Document:
     parts += [*cases, _provenance(comparison)]
     names = [run.name for run in comparison.runs]
     title = f"{names[0]} against {', '.join(names[1:]) if paired else 'published figures'}"
-    return Document(title, tuple(_answer(comparison)), tuple(_warnings(comparison)), tuple(parts))
+    return Document(title, tuple(_answer(comparison)), tuple(make_warnings(comparison)), tuple(parts))
 
 
 def _answer(comparison: Comparison) -> list[str]:
@@ -43,37 +46,19 @@ def _answer(comparison: Comparison) -> list[str]:
     for run in comparison.runs:
         dice = [f"{s} {with_interval(*figure_of(run, f'{s}_dice'), 3)}" for s in STRUCTURES]
         cost = run.cost
+        other_way = " (measured another way)" if run in timed_otherwise(comparison) else ""
         costs = [
             f"{amount(value)} {unit}"
             for value, unit in (
                 (cost.parameters and cost.parameters / 1e6, "M parameters"),
                 (cost.gmac_per_volume, "GMAC per volume"),
-                (cost.seconds_per_volume, "s per volume on a CPU"),
+                (cost.seconds_per_volume, f"s per volume on a CPU{other_way}"),
             )
             if value
         ]
         price = f", at {', '.join(costs)}" if costs else ", cost not measured"
-        sentences.append(f"{run.name}: Dice {', '.join(dice)}{price}.")
+        sentences.append(f"{run.name}: Dice {', '.join(dice)}; {found_words(run)}{price}.")
     return non_inferiority_sentences(comparison) + sentences
-
-
-def _warnings(comparison: Comparison) -> list[str]:
-    warnings = []
-    if comparison.data.synthetic:
-        warnings.append(
-            "Synthetic data: these runs were scored on phantoms. No figure here says how a method does on "
-            "real scans, and none may be compared with published ones."
-        )
-    power = power_sentence(comparison)
-    warnings += [power] if power else []
-    incomplete = [run for run in comparison.runs if not run.metrics.get("complete", False)]
-    warnings += [
-        f"{run.name}: {len(run.metrics['not_scored'])} series were not scored and are in no figure "
-        f"(first: {run.metrics['not_scored'][0]['name']})."
-        for run in incomplete
-        if run.metrics["not_scored"]
-    ]
-    return warnings
 
 
 def _accuracy(comparison: Comparison) -> Section:
@@ -90,7 +75,7 @@ def _differences(comparison: Comparison) -> Section:
 
 
 def _published(comparison: Comparison) -> Section:
-    sentence = f"For every published row and these runs: {why_not_comparable(comparison.data)}."
+    sentence = "Whether a published row may be set beside these runs, and why not, stands in its own row."
     return Section("Published figures", (sentence,), (published_table(comparison),))
 
 
@@ -100,7 +85,8 @@ def _sequences(comparison: Comparison) -> Section:
 
 def _cost(comparison: Comparison) -> Section:
     chart = cost_chart(comparison)
-    return Section("At what cost", (), (*([chart] if chart else []), cost_table(comparison)))
+    tables = (cost_table(comparison), training_table(comparison))
+    return Section("At what cost", (), (*([chart] if chart else []), *tables))
 
 
 def _cases(comparison: Comparison) -> Section:
@@ -141,12 +127,15 @@ def _disagreement_pictures(comparison: Comparison) -> list[Picture]:
     return pictures
 
 
+def _origin(run: ScoredRun) -> tuple[str, ...]:
+    metrics = run.metrics
+    subset = metrics["subset"] or "not stated"
+    return subset, str(run.scores), str(metrics["predictions"]), metrics["references_digest"]
+
+
 def _provenance(comparison: Comparison) -> Section:
-    rows = tuple(
-        (run.name, str(run.scores), str(run.metrics["predictions"]), run.metrics["references_digest"])
-        for run in comparison.runs
-    )
-    columns = ("method", "scores", "predictions", "references (digest)")
-    table = Table(columns, rows, "What was compared", f"spider2d {__version__}", text_columns=4)
+    rows = tuple((run.name, *_origin(run)) for run in comparison.runs)
+    columns = ("method", "subset", "scores", "predictions", "references (digest)")
+    table = Table(columns, rows, "What was compared", f"spider2d {__version__}", text_columns=5)
     sentence = f"Cases: {', '.join(comparison.cases)}."
     return Section("Where the figures come from", (sentence,), (table,))

@@ -3,21 +3,24 @@
 import csv
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from spider2d.cost_file import COST_NAME, Cost, read_cost
 from spider2d.errors import ComparisonError
 from spider2d.evaluation.score_output import SCHEMA
+from spider2d.reports.score_checks import (
+    CASE_COLUMNS,
+    INSTANCE_COLUMNS,
+    SCORE_AGAIN,
+    check_columns,
+    check_metrics,
+    check_sequences,
+)
 from spider2d.reports.study import RunSource
 
 METRICS_NAME, CASES_NAME, INSTANCES_NAME = "metrics.json", "per_case.csv", "per_structure.csv"
-_SCORE_AGAIN = "Score it again: python src/evaluate_volumes.py --predictions PREDICTIONS --output {}"
-_NEEDED_KEYS = (
-    *("strict", "instances", "by_sequence", "confidence_intervals", "cases", "not_scored"),
-    *("references", "predictions", "references_digest"),
-)
 _TEXT_COLUMNS = ("case", "patient", "sequence", "reference_digest", "notes")
 
 
@@ -71,19 +74,23 @@ def read_run(source: RunSource) -> ScoredRun:
     """Read and check one run.
 
     Raises:
-        ComparisonError: A file is missing, damaged, of another schema, or the files do not belong together.
+        ComparisonError: A file is missing, damaged, of another schema, lacks a figure that the comparison
+            shows, or the files do not belong together.
         ConfigError: The cost file is not valid.
     """
     folder = source.scores
     metrics = _read_metrics(folder)
-    cases = {row["case"]: _case(row, folder) for row in _read_csv(folder, CASES_NAME)}
+    cases = {row["case"]: _case(row, folder) for row in _read_csv(folder, CASES_NAME, CASE_COLUMNS)}
+    check_sequences(metrics, sorted({case.sequence for case in cases.values()}), folder / METRICS_NAME)
     instances = tuple(
-        _instance(row, folder) for row in _read_csv(folder, INSTANCES_NAME) if row.get("reference_label")
+        _instance(row, folder)
+        for row in _read_csv(folder, INSTANCES_NAME, INSTANCE_COLUMNS)
+        if row["reference_label"]
     )
     if sorted(cases) != sorted(metrics["cases"]) or not {i.case for i in instances} <= set(cases):
         raise ComparisonError(
             f"{folder}: {METRICS_NAME}, {CASES_NAME} and {INSTANCES_NAME} hold different cases. "
-            + _SCORE_AGAIN.format(folder)
+            + SCORE_AGAIN.format(folder)
         )
     cost_path = source.cost or folder / COST_NAME
     cost = read_cost(cost_path) if source.cost or cost_path.is_file() else Cost()
@@ -107,17 +114,14 @@ def _read_metrics(folder: Path) -> dict:
         metrics = json.loads(text)
     except json.JSONDecodeError as error:
         raise ComparisonError(
-            f"{path}: damaged, not readable as JSON ({error}). " + _SCORE_AGAIN.format(folder)
+            f"{path}: damaged, not readable as JSON ({error}). " + SCORE_AGAIN.format(folder)
         ) from error
     found = metrics.get("schema") if isinstance(metrics, dict) else None
     if found != SCHEMA:
         raise ComparisonError(
-            f"{path}: needed are scores of schema {SCHEMA}, found {found}. " + _SCORE_AGAIN.format(folder)
+            f"{path}: needed are scores of schema {SCHEMA}, found {found}. " + SCORE_AGAIN.format(folder)
         )
-    missing = [key for key in _NEEDED_KEYS if key not in metrics]
-    if missing or not metrics["cases"]:
-        what = f"no {missing[0]!r} in it" if missing else "it holds no case"
-        raise ComparisonError(f"{path}: incomplete, {what}. " + _SCORE_AGAIN.format(folder))
+    check_metrics(metrics, path)
     return metrics
 
 
@@ -126,18 +130,19 @@ def _read_text(folder: Path, name: str) -> str:
     if not path.is_file():
         raise ComparisonError(
             f"{path}: no such file. Needed: a folder written by evaluate_volumes.py. "
-            + _SCORE_AGAIN.format(folder)
+            + SCORE_AGAIN.format(folder)
         )
     try:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise ComparisonError(f"{path}: damaged, not UTF-8. " + _SCORE_AGAIN.format(folder)) from error
+        raise ComparisonError(f"{path}: damaged, not UTF-8. " + SCORE_AGAIN.format(folder)) from error
 
 
-def _read_csv(folder: Path, name: str) -> list[dict[str, str]]:
+def _read_csv(folder: Path, name: str, needed: Sequence[str]) -> list[dict[str, str]]:
     rows = list(csv.DictReader(_read_text(folder, name).splitlines()))
     if not rows or any(None in row or None in row.values() for row in rows):
-        raise ComparisonError(f"{folder / name}: empty or cut short. " + _SCORE_AGAIN.format(folder))
+        raise ComparisonError(f"{folder / name}: empty or cut short. " + SCORE_AGAIN.format(folder))
+    check_columns(list(rows[0]), needed, folder / name)
     return rows
 
 
@@ -145,9 +150,9 @@ def _case(row: Mapping[str, str], folder: Path) -> CaseScores:
     try:
         identity = [row[name] for name in ("case", "patient", "sequence", "reference_digest")]
         values = {key: _number(value) for key, value in row.items() if key not in _TEXT_COLUMNS}
-    except (KeyError, ValueError) as error:
+    except ValueError as error:
         raise ComparisonError(
-            f"{folder / CASES_NAME}: damaged ({error}). " + _SCORE_AGAIN.format(folder)
+            f"{folder / CASES_NAME}: damaged ({error}). " + SCORE_AGAIN.format(folder)
         ) from error
     return CaseScores(*identity, values)
 
@@ -155,9 +160,9 @@ def _case(row: Mapping[str, str], folder: Path) -> CaseScores:
 def _instance(row: Mapping[str, str], folder: Path) -> InstanceDice:
     try:
         return InstanceDice(row["case"], row["structure"], int(row["reference_label"]), _number(row["dice"]))
-    except (KeyError, ValueError) as error:
+    except ValueError as error:
         raise ComparisonError(
-            f"{folder / INSTANCES_NAME}: damaged ({error}). " + _SCORE_AGAIN.format(folder)
+            f"{folder / INSTANCES_NAME}: damaged ({error}). " + SCORE_AGAIN.format(folder)
         ) from error
 
 

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from spider2d.evaluation.bootstrap import bootstrap_means
-
 LEVEL = 0.95
 ALPHA = 0.05
 
@@ -23,22 +21,21 @@ class PairedDifference:
     Attributes:
         n_cases: Cases with a value of both methods.
         n_patients: Their patients.
-        mean: Mean difference over cases, the difference of the two means over these cases.
-        interval: Its 95 % interval, patients resampled; NaN below two patients.
+        mean: Mean over patients of each patient's mean difference. With unlike numbers of series per patient
+            it is not the difference of the two means over series.
+        interval: Its two-sided 95 % interval by Student's t over patients; NaN below two patients.
+        lower_bound: One-sided 95 % bound below ``mean``, by the same t; NaN below two patients.
         p_value: Wilcoxon signed-rank test over patients, two-sided.
         rank_biserial: Effect size, -1 to 1; positive when the first method is higher.
-        patient_mean: Mean difference over patients.
-        lower_bound: One-sided 95 % bound below ``patient_mean``.
     """
 
     n_cases: int
     n_patients: int
     mean: float
     interval: tuple[float, float]
+    lower_bound: float
     p_value: float
     rank_biserial: float
-    patient_mean: float
-    lower_bound: float
 
 
 def compare_paired(first: np.ndarray, other: np.ndarray, patients: np.ndarray) -> PairedDifference:
@@ -54,19 +51,17 @@ def compare_paired(first: np.ndarray, other: np.ndarray, patients: np.ndarray) -
     """
     both = np.isfinite(first) & np.isfinite(other)
     if not both.any():
-        return PairedDifference(0, 0, np.nan, (np.nan, np.nan), np.nan, np.nan, np.nan, np.nan)
+        return PairedDifference(0, 0, np.nan, (np.nan, np.nan), np.nan, np.nan, np.nan)
     differences = (first - other)[both]
     per_patient = patient_means(differences, patients[both])
-    low, high = bootstrap_means(differences[:, None], patients[both])[:, 0]
     return PairedDifference(
         n_cases=len(differences),
         n_patients=len(per_patient),
-        mean=float(differences.mean()),
-        interval=(float(low), float(high)),
+        mean=float(per_patient.mean()),
+        interval=two_sided_interval(per_patient),
+        lower_bound=lower_bound(per_patient),
         p_value=signed_rank_p(per_patient),
         rank_biserial=rank_biserial(per_patient),
-        patient_mean=float(per_patient.mean()),
-        lower_bound=lower_bound(per_patient),
     )
 
 
@@ -102,6 +97,15 @@ def rank_biserial(differences: np.ndarray) -> float:
         return 0.0
     ranks = stats.rankdata(np.abs(nonzero))
     return float((np.sign(nonzero) * ranks).sum() / ranks.sum())
+
+
+def two_sided_interval(differences: np.ndarray, level: float = LEVEL) -> tuple[float, float]:
+    """Return the two-sided confidence interval of the mean of one difference per patient, by Student's t.
+
+    Its lower end is the one-sided bound at (1 + level) / 2. NaN below two patients.
+    """
+    low = lower_bound(differences, (1 + level) / 2)
+    return low, 2 * float(differences.mean()) - low
 
 
 def lower_bound(differences: np.ndarray, level: float = LEVEL) -> float:

@@ -1,5 +1,6 @@
 """Which runs are compared: ``NAME=FOLDER`` on the command line, or a YAML study file that says more."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +13,13 @@ from spider2d.errors import ComparisonError
 
 MARGIN_DICE = 0.02
 """Default non-inferiority margin: the largest loss of Dice that is taken as no real loss."""
+
+
+Text = Annotated[str, Field(min_length=1)]
+
+REFERENCE_FOLDER = "reference masks"
+"""Folder of the references among the runs in TensorBoard."""
+_UNSAFE = re.compile(r"[^A-Za-z0-9_.,() +-]")
 
 
 class RunSource(ConfigModel):
@@ -40,11 +48,13 @@ class Study(ConfigModel):
         dataset: Data set folder with ``images`` and ``masks``, for pictures; None takes the one the scores
             name.
         margin_dice: Non-inferiority margin.
+        skipped: Methods that were meant to be compared and are not, and why; the report says so.
     """
 
     runs: Annotated[tuple[RunSource, ...], Field(min_length=1)]
     dataset: Path | None = None
     margin_dice: Annotated[float, Field(gt=0, lt=1)] = MARGIN_DICE
+    skipped: dict[Text, Text] = {}
 
 
 def parse_study(words: Sequence[str]) -> Study:
@@ -54,18 +64,53 @@ def parse_study(words: Sequence[str]) -> Study:
         words: Either one YAML file, or any number of ``NAME=FOLDER``.
 
     Raises:
-        ComparisonError: Another form, or a name that occurs twice.
+        ComparisonError: Another form, a name that occurs twice or gives the same TensorBoard folder as
+            another, or a run that is also called skipped.
         ConfigError: The YAML file is missing or not valid.
     """
     if len(words) == 1 and Path(words[0]).suffix in (".yaml", ".yml"):
         study = load_config(Study, Path(words[0]))
     else:
         study = Study(runs=tuple(_parse_run(word) for word in words))
+    _check_names(study)
+    return study
+
+
+def run_folder(name: str) -> str:
+    """Return a method's name as a folder name, which TensorBoard shows as the name of the run."""
+    return _UNSAFE.sub("_", name)
+
+
+def _check_names(study: Study) -> None:
     names = [run.name for run in study.runs]
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise ComparisonError(f"two runs are called {repeated[0]!r}; give each its own name, as in 2D=FOLDER")
-    return study
+    both = sorted(set(names) & set(study.skipped))
+    if both:
+        raise ComparisonError(
+            f"{both[0]!r} is both a run and under 'skipped'; a method is compared or skipped, take one away"
+        )
+    _check_folders(names)
+
+
+def _check_folders(names: Sequence[str]) -> None:
+    """Refuse names whose TensorBoard folders are one and the same; capitals do not tell folders apart."""
+    taken = {REFERENCE_FOLDER.casefold(): None}
+    for name in names:
+        folder = run_folder(name)
+        if not folder.strip(". "):
+            raise ComparisonError(
+                f"{name!r} is no name for a run: its TensorBoard folder would be {folder!r}"
+            )
+        if folder.casefold() in taken:
+            other = taken[folder.casefold()]
+            whose = f"of the run {other!r}" if other else "of the reference masks"
+            raise ComparisonError(
+                f"the run {name!r} would have the TensorBoard folder {folder!r}, which is that {whose}; give "
+                "one of them a name that differs in letters or digits"
+            )
+        taken[folder.casefold()] = name
 
 
 def _parse_run(word: str) -> RunSource:

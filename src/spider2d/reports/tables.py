@@ -1,15 +1,16 @@
-"""The tables about the scored runs themselves: accuracy, sequences, cost."""
+"""The tables about the accuracy of the scored runs: all series, and sequence by sequence."""
 
 import numpy as np
 
-from spider2d.cost_file import Cost
 from spider2d.labels import STRUCTURES
 from spider2d.reports.comparison import Comparison
 from spider2d.reports.document import Table
 from spider2d.reports.scored_run import ScoredRun
-from spider2d.reports.wording import NOT_AVAILABLE, amount, duration, number, with_interval
+from spider2d.reports.wording import NOT_AVAILABLE, number, with_interval
 
 SEQUENCE_METRICS = (("dice", "Dice", 3), ("asd_mm", "ASD, mm", 2), ("detection_rate", "Detection rate", 3))
+
+PLURALS = {"vertebra": "vertebrae", "disc": "discs", "canal": "canals"}
 
 
 def accuracy_table(comparison: Comparison) -> Table:
@@ -22,11 +23,13 @@ def accuracy_table(comparison: Comparison) -> Table:
     n_patients = len(set(comparison.patients.tolist()))
     return Table(
         ("structure", "method", "dim.", "Dice [95 %]", "ASD mm [95 %]", "HD95 mm")
-        + ("surface Dice 1 mm", "detected", "extra"),
+        + ("surface Dice 1 mm", "detected", "extra", "panoptic quality"),
         tuple(rows),
         f"Accuracy over all {len(comparison.cases)} series of {n_patients} patients",
-        "Strict figures: true spacing, one-to-one matching, a missed structure counts as Dice 0, distances "
-        "over the detected ones. Means over series; intervals by resampling patients.",
+        "Strict figures: true spacing, one-to-one matching, a missed structure counts as Dice 0. Distances "
+        "are over the detected ones, so that a method which misses the hard ones looks better in them. "
+        "Panoptic quality (Kirillov et al., CVPR 2019) falls with missed, extra and inexact structures. "
+        "Means over series; intervals by resampling patients.",
         text_columns=3,
     )
 
@@ -42,12 +45,23 @@ def _accuracy_cells(run: ScoredRun, structure: str) -> tuple[str, ...]:
         number(strict[f"{structure}_surface_dice_1mm"], 3),
         f"{total(run, structure, 'detected_count')}/{total(run, structure, 'reference_count')}",
         str(total(run, structure, "extra_count")),
+        number(strict[f"{structure}_panoptic_quality"], 3),
     )
 
 
 def total(run: ScoredRun, structure: str, count: str) -> int:
     """Return the sum of a count over all cases."""
     return round(sum(case.values[f"{structure}_{count}"] for case in run.cases.values()))
+
+
+def found_words(run: ScoredRun) -> str:
+    """Return what was found and what was not there, as in ``found 66/68 vertebrae (17 extra), ...``."""
+    counts = []
+    for structure, plural in PLURALS.items():
+        extra = total(run, structure, "extra_count")
+        there = f"{total(run, structure, 'detected_count')}/{total(run, structure, 'reference_count')}"
+        counts.append(f"{there} {plural}{f' ({extra} extra)' if extra else ''}")
+    return f"found {', '.join(counts)}"
 
 
 def sequence_tables(comparison: Comparison) -> tuple[Table, ...]:
@@ -59,7 +73,7 @@ def _sequence_table(comparison: Comparison, metric: str, title: str, digits: int
     rows = [
         (structure, group, str(int(inside.sum())))
         + tuple(
-            with_interval(*figure_of(run, f"{structure}_{metric}", sequence), digits)
+            _sequence_cell(run, f"{structure}_{metric}", sequence, digits, int(inside.sum()))
             for run in comparison.runs
         )
         for structure in STRUCTURES
@@ -69,9 +83,18 @@ def _sequence_table(comparison: Comparison, metric: str, title: str, digits: int
         ("structure", "series", "n", *(run.name for run in comparison.runs)),
         tuple(rows),
         f"{title} by sequence",
-        "Mean over series [95 % interval]; no interval below two patients.",
+        "Mean over series [95 % interval]; no interval below two patients. (n ...): series with a value, "
+        "where not all have one: a distance needs a structure that was found.",
         text_columns=2,
     )
+
+
+def _sequence_cell(run: ScoredRun, column: str, sequence: str | None, digits: int, n_series: int) -> str:
+    """Return mean and interval, and over how many series where some have no value."""
+    cell = with_interval(*figure_of(run, column, sequence), digits)
+    group = run.metrics if sequence is None else run.metrics["by_sequence"][sequence]
+    n_values = group["strict"][column]["n"]
+    return cell if n_values == n_series else f"{cell} (n {n_values})"
 
 
 def figure_of(
@@ -82,50 +105,6 @@ def figure_of(
     if sequence is not None:
         group, intervals = group["by_sequence"][sequence], intervals["by_sequence"][sequence]
     return group["strict"][column]["mean"], intervals["strict"][column]
-
-
-def cost_table(comparison: Comparison) -> Table:
-    """Return what every method costs."""
-    columns = ("method", "dim.", "network", "parameters, M", "file, MB", "GMAC per slice", "GMAC per volume")
-    columns += ("s per volume", "peak memory, GB", "s per volume, GPU", "training", "trained on")
-    rows = tuple(
-        (run.name, run.dimension or NOT_AVAILABLE, *_cost_cells(run.cost)) for run in comparison.runs
-    )
-    return Table(columns, rows, "Cost", _cost_note(comparison), text_columns=3)
-
-
-def _cost_cells(cost: Cost) -> tuple[str, ...]:
-    millions = None if cost.parameters is None else cost.parameters / 1e6
-    return (
-        cost.title or cost.architecture or NOT_AVAILABLE,
-        amount(millions),
-        amount(cost.model_file_mb),
-        amount(cost.gmac_per_slice),
-        amount(cost.gmac_per_volume),
-        amount(cost.seconds_per_volume),
-        amount(cost.peak_memory_gb),
-        amount(cost.seconds_per_volume_gpu),
-        duration(cost.training_seconds),
-        cost.training_device or NOT_AVAILABLE,
-    )
-
-
-def _cost_note(comparison: Comparison) -> str:
-    """Say on what each was measured, and that figures of different volumes do not compare."""
-    where = {
-        f"{cost.volume or 'a volume that was not stated'} on {cost.device or 'a device that was not stated'}"
-        for cost in (run.cost for run in comparison.runs)
-        if cost.seconds_per_volume is not None or cost.gmac_per_volume is not None
-    }
-    if not where:
-        return (
-            "No cost was measured: python experiments/measure_cost.py --checkpoint FILE --output "
-            "SCORES/cost.json, then compare again. n/a = not measured, never guessed."
-        )
-    note = f"Volume and processor: {'; '.join(sorted(where))}. n/a = not measured, never guessed."
-    if len(where) > 1:
-        note += " They differ: compare times, memory and operations only between methods measured alike."
-    return note
 
 
 def mean_of(run: ScoredRun, column: str) -> float:

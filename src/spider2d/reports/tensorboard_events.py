@@ -20,6 +20,7 @@ from spider2d.reports.comparison import Comparison
 from spider2d.reports.disagreement import chosen_cases
 from spider2d.reports.published_table import why_not_comparable
 from spider2d.reports.scored_run import ScoredRun
+from spider2d.reports.study import REFERENCE_FOLDER, run_folder
 from spider2d.reports.tables import figure_of
 from spider2d.reports.wording import NOT_AVAILABLE
 
@@ -27,7 +28,6 @@ METRICS = {"dice": "1_Dice", "asd_mm": "2_ASD_mm", "detection_rate": "3_detectio
 CHART_NAMES = {"dice": "Dice", "asd_mm": "ASD mm", "detection_rate": "detection rate"}
 SORTED_FOLDER, INTERVAL_FOLDER = "6_series_sorted_by_Dice", "7_interval_95"
 _COST_KEYS = ("gmac_per_volume", "seconds_per_volume", "peak_memory_gb")
-_UNSAFE = re.compile(r"[^A-Za-z0-9_.,() +-]")
 
 
 def write_events(comparison: Comparison, folder: Path) -> None:
@@ -52,11 +52,6 @@ def write_events(comparison: Comparison, folder: Path) -> None:
                 writer.add_image(tag, panel, dataformats="HWC")
     _write_reference_pictures(folder, pictures)
     _write_published(comparison, folder)
-
-
-def run_folder(name: str) -> str:
-    """Return a method's name as a folder name, which TensorBoard shows as the name of the run."""
-    return _UNSAFE.sub("_", name)
 
 
 def scalar_tag(position: int, group: str, structure: str, metric: str) -> str:
@@ -159,14 +154,14 @@ def _pictures(comparison: Comparison) -> dict[str, dict]:
 
 def _write_reference_pictures(folder: Path, pictures: dict[str, dict]) -> None:
     if "reference" in pictures:
-        with SummaryWriter(str(folder / "reference masks")) as writer:
+        with SummaryWriter(str(folder / REFERENCE_FOLDER)) as writer:
             for tag, panel in pictures["reference"].items():
                 writer.add_image(tag, panel, dataformats="HWC")
 
 
 def _write_published(comparison: Comparison, folder: Path) -> None:
-    why = why_not_comparable(comparison.data)
     for result in COMPARABLE:
+        why = why_not_comparable(result.test_set, comparison)
         with SummaryWriter(str(folder / run_folder(f"published {result.method}, {why}"))) as writer:
             for position, title, sequence in _groups(comparison):
                 for structure in STRUCTURES:

@@ -1,4 +1,4 @@
-"""What a network costs: parameters, and multiply-accumulate operations per slice, window and volume."""
+"""What a network costs: parameters, and multiply-accumulate operations per slice or window."""
 
 import copy
 from dataclasses import dataclass
@@ -7,7 +7,6 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from spider2d.inference.windows import count_windows
 from spider2d.models.spec import ModelSpec, NetworkSpec
 from spider2d.models.unet2d import count_parameters
 from spider2d.models.volume_spec import VolumeSpec
@@ -59,23 +58,6 @@ def network_cost(
         return WindowCost(parameters, gmac, spec.patch_shw)
     size_hw = _padded(spec, slice_hw)
     return NetworkCost(parameters, forward_gmac(network, (spec.in_channels, *size_hw)), size_hw)
-
-
-def volume_gmac(
-    network: nn.Module, spec: NetworkSpec, shape_shw: tuple[int, int, int], slice_spacing_mm: float
-) -> float:
-    """Count the operations (10^9) of a whole volume, overlaps and padding included.
-
-    Args:
-        network: The network; it is left as it is.
-        spec: What it expects.
-        shape_shw: Slices of the volume, rows and columns at the network's pixel size.
-        slice_spacing_mm: Distance of the volume's slices.
-    """
-    if isinstance(spec, VolumeSpec):
-        gmac_per_window = forward_gmac(network, (spec.in_channels, *spec.patch_shw))
-        return gmac_per_window * count_windows(spec, shape_shw, slice_spacing_mm)
-    return shape_shw[0] * forward_gmac(network, (spec.in_channels, *_padded(spec, shape_shw[1:])))
 
 
 def forward_gmac(network: nn.Module, input_shape: tuple[int, ...]) -> float:

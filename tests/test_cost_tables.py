@@ -1,0 +1,61 @@
+"""The cost tables, on runs of which only the cost matters."""
+
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+from spider2d.cost_file import Cost
+from spider2d.reports.cost_tables import cost_table, timing_sentence, training_table, was_cut_short
+
+VOLUME = {"volume_shape_sra": (17, 300, 200), "volume_spacing_sra_mm": (4, 0.5, 0.5)}
+
+
+@dataclass(frozen=True)
+class Run:
+    name: str
+    cost: Cost
+    dimension: str | None = "2D"
+
+
+def comparison(**costs):
+    return SimpleNamespace(runs=tuple(Run(name, Cost(**cost)) for name, cost in costs.items()))
+
+
+def test_training_is_shown_with_its_plan():
+    table = training_table(
+        comparison(a={"steps": 900, "planned_steps": 18000, "batch_size": 8, "threads": 2}, b={})
+    )
+    assert dict(zip(table.columns, table.rows[0], strict=True)) == {
+        **{"method": "a", "dim.": "2D", "steps done": "900", "steps planned": "18 000", "batch size": "8"},
+        **{"threads": "2", "processes": "n/a", "time": "n/a", "peak memory, GB": "n/a", "trained on": "n/a"},
+    }
+    assert set(table.rows[1][2:]) == {"n/a"}
+
+
+def test_cut_short_is_fewer_steps_than_planned():
+    assert was_cut_short(Cost(steps=999, planned_steps=1000))
+    assert not was_cut_short(Cost(steps=1000, planned_steps=1000))
+    assert not was_cut_short(Cost(steps=1000)) and not was_cut_short(Cost(planned_steps=1000))
+
+
+def test_seconds_measured_alike_need_no_remark():
+    alike = {"seconds_per_volume": 3.0, "device": "CPU, 2 threads", **VOLUME}
+    runs = comparison(a=alike, b=alike, c={"parameters": 5})
+    assert timing_sentence(runs) is None
+    note = cost_table(runs).note
+    assert "Volume and processor of a, b: 17 x 300 x 200 at 4 x 0.5 x 0.5 mm on CPU, 2 threads." in note
+    assert "differ" not in note
+
+
+def test_seconds_measured_in_another_way_are_named():
+    runs = comparison(
+        a={"gmac_per_volume": 3.0},
+        b={"seconds_per_volume": 3.0, "device": "CPU, 2 threads", **VOLUME},
+        c={"seconds_per_volume": 9.0, "device": "cpu, mean of the data set's volumes"},
+    )
+    assert "in another way for c than for b" in timing_sentence(runs)
+    assert "c: a volume that was not stated on cpu, mean of" in cost_table(runs).note
+    assert "They differ" in cost_table(runs).note
+
+
+def test_nothing_measured_says_what_to_type():
+    assert "python experiments/measure_cost.py --checkpoint FILE" in cost_table(comparison(a={})).note

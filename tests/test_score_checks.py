@@ -1,0 +1,111 @@
+"""Every figure that the report reads is needed: without one, the message names it."""
+
+import csv
+import io
+import json
+import shutil
+
+import pytest
+from scored_runs import write_runs
+
+from spider2d.errors import ComparisonError
+from spider2d.reports.score_checks import CASE_COLUMNS, INSTANCE_COLUMNS
+from spider2d.reports.scored_run import read_run
+from spider2d.reports.study import RunSource
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    return write_runs(tmp_path_factory.mktemp("runs")) / "exact" / "scores"
+
+
+@pytest.fixture
+def scores(written, tmp_path):
+    """A copy that a test may damage."""
+    return shutil.copytree(written, tmp_path / "scores")
+
+
+def complaint(scores):
+    with pytest.raises(ComparisonError) as error:
+        read_run(RunSource(name="exact", scores=scores))
+    text = str(error.value)
+    assert (
+        f"Score it again: python src/evaluate_volumes.py --predictions PREDICTIONS --output {scores}" in text
+    )
+    return text
+
+
+def drop_column(path, column):
+    rows = list(csv.DictReader(path.read_text().splitlines()))
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, [name for name in rows[0] if name != column], extrasaction="ignore")
+    writer.writeheader()
+    writer.writerows(rows)
+    path.write_text(buffer.getvalue())
+
+
+@pytest.mark.parametrize("column", CASE_COLUMNS)
+def test_missing_column_of_the_cases_is_named(scores, column):
+    drop_column(scores / "per_case.csv", column)
+    assert f"{scores / 'per_case.csv'}: incomplete, no column '{column}'" in complaint(scores)
+
+
+@pytest.mark.parametrize("column", INSTANCE_COLUMNS)
+def test_missing_column_of_the_structures_is_named(scores, column):
+    drop_column(scores / "per_structure.csv", column)
+    assert f"{scores / 'per_structure.csv'}: incomplete, no column '{column}'" in complaint(scores)
+
+
+def change(scores, keys, value=None):
+    """Set a nested key of metrics.json, or remove it."""
+    path = scores / "metrics.json"
+    metrics = json.loads(path.read_text())
+    *parents, last = keys.split("/")
+    group = metrics
+    for key in parents:
+        group = group[key]
+    if value is None:
+        del group[last]
+    else:
+        group[last] = value
+    path.write_text(json.dumps(metrics))
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        "subset",
+        "references_digest",
+        "strict",
+        "strict/canal_asd_mm",
+        "strict/disc_dice/n",
+        "official/ASDVertebrae",
+        "instances/vertebra/dice/std",
+        "by_sequence/t1",
+        "by_sequence/t2/strict/overall_dice",
+        "confidence_intervals",
+        "confidence_intervals/strict/canal_dice",
+        "confidence_intervals/by_sequence/t2_SPACE",
+    ],
+)
+def test_missing_key_of_the_metrics_is_named(scores, keys):
+    change(scores, keys)
+    dotted = keys.replace("/", ".")
+    assert f"{scores / 'metrics.json'}: incomplete, no '{dotted}' in it" in complaint(scores)
+
+
+@pytest.mark.parametrize(
+    ("keys", "value", "needed"),
+    [
+        ("subset", "all", "subset is 'all', needed is 'training', 'validation' or null"),
+        ("strict/disc_dice/mean", "0.9", "strict.disc_dice.mean is '0.9', needed is a number or null"),
+        ("confidence_intervals/strict/disc_dice", [0.9], "is [0.9], needed is [lower, upper] or null"),
+    ],
+)
+def test_what_is_no_figure_is_named(scores, keys, value, needed):
+    change(scores, keys, value)
+    assert needed in complaint(scores)
+
+
+def test_complete_scores_are_read(scores):
+    assert len(read_run(RunSource(name="exact", scores=scores)).cases) == 4

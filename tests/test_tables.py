@@ -1,0 +1,80 @@
+"""The accuracy tables on runs with missed and extra structures."""
+
+import json
+
+import numpy as np
+import pytest
+from scored_runs import score, write_runs
+
+from spider2d.data.volume import Volume, read_mask, write_volume
+from spider2d.reports.comparison import read_comparison
+from spider2d.reports.difference_tables import difference_tables
+from spider2d.reports.study import RunSource, Study
+from spider2d.reports.tables import accuracy_table, found_words, sequence_tables
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """In "shifted", the canal of 1_t1 is missed, and a box is an extra vertebra in 2_t1."""
+    root = write_runs(tmp_path_factory.mktemp("runs"))
+    folder = root / "shifted" / "predictions"
+    change(folder / "1_t1.mha", lambda labels: np.where(labels == 100, 0, labels))
+    change(folder / "2_t1.mha", add_box)
+    score(root / "data" / "masks", folder, root / "shifted" / "scores")
+    return root
+
+
+def add_box(labels_zyx):
+    labels_zyx = labels_zyx.copy()
+    assert (labels_zyx[:4, :4, :4] == 0).all()
+    labels_zyx[:4, :4, :4] = 9
+    return labels_zyx
+
+
+def change(path, function):
+    mask = read_mask(path)
+    write_volume(path, Volume(function(mask.array_zyx).astype(np.uint8), mask.geometry))
+
+
+def compare(root):
+    sources = tuple(RunSource(name=name, scores=root / name / "scores") for name in ("exact", "shifted"))
+    return read_comparison(Study(runs=sources))
+
+
+def column(table, name):
+    """Return {leading words of the row: cell} of one column."""
+    position = table.columns.index(name)
+    return {row[: table.text_columns]: row[position] for row in table.rows}
+
+
+def test_missed_and_extra_structures_are_counted(written):
+    comparison = compare(written)
+    assert found_words(comparison.runs[0]) == "found 12/12 vertebrae, 8/8 discs, 4/4 canals"
+    assert found_words(comparison.runs[1]) == "found 12/12 vertebrae (1 extra), 8/8 discs, 3/4 canals"
+
+
+def test_extra_structures_lower_the_panoptic_quality(written):
+    quality = column(accuracy_table(compare(written)), "panoptic quality")
+    assert quality["vertebra", "exact", "n/a"] == "1.000"
+    means = json.loads((written / "shifted" / "scores" / "metrics.json").read_text())["strict"]
+    assert quality["vertebra", "shifted", "n/a"] == f"{means['vertebra_panoptic_quality']['mean']:.3f}"
+    assert float(quality["vertebra", "shifted", "n/a"]) < 1
+
+
+def test_distances_say_over_how_many_series_they_are(written):
+    dice, asd, _ = sequence_tables(compare(written))
+    shifted = column(asd, "shifted")
+    assert shifted["canal", "all series"].endswith("(n 3)")
+    assert shifted["canal", "T1"].endswith("(n 1)")
+    assert "(n" not in shifted["canal", "T2"] and "(n" not in shifted["disc", "all series"]
+    assert not any("(n" in cell for row in dice.rows for cell in row)
+
+
+def test_differences_say_over_how_many_series_they_are(written):
+    tables = {table.title: table for table in difference_tables(compare(written))}
+    pair = "exact - shifted"
+    dice = tables["Paired differences of Dice, first minus other, all series"]
+    asd = tables["Paired differences of ASD mm, first minus other, all series"]
+    assert column(dice, "n series")[pair, "canal", "all series"] == "4"
+    assert column(asd, "n series")[pair, "canal", "all series"] == "3"
+    assert column(asd, "n patients")[pair, "canal", "all series"] == "3"
