@@ -23,6 +23,7 @@ def run_figures(
         "parameters": count_parameters(state.network),
         "training_seconds": round(state.seconds, 1),
         "steps": state.step,
+        "planned_steps": config.training.steps,
         "batch_size": config.training.batch_size,
         "precision": precision,
         "threads": torch.get_num_threads(),
