@@ -204,11 +204,19 @@ def test_a_new_export_leaves_nothing_of_the_former_one(dataset, tmp_path):
     for name in ("8_t1", "9_t1"):
         write_series(tmp_path / "other", name)
     export_dataset(tmp_path / "other", folder)
-    folder.write_json("planning.json", {"memory_target_gb": None})
+    made = ("planning.json", "nnunet_cost.json")
+    for configuration in ("2d", "3d_fullres"):
+        made += tuple(f"{configuration}/{name}.json" for name in ("training", "cost", "predictions/8_t1"))
+        made += (f"{configuration}/class_maps/8_t1.mha",)
+        made += (f"{folder.results.relative_to(folder.root)}/T__P__{configuration}/checkpoint_final.pth",)
+    for name in made:
+        folder.write_json(name, {})
     export_dataset(dataset, folder)
     stored = sorted(path.name.split("_")[0] for path in (folder.raw / "imagesTr").iterdir())
     assert stored == ["1", "1", "2", "3"]
-    assert not (folder.root / "planning.json").exists()
+    assert [name for name in made if (folder.root / name).exists()] == []
+    left = {path.relative_to(folder.root).parts[0] for path in folder.root.rglob("*") if path.is_file()}
+    assert left == {"export.json", "nnUNet_raw", "nnUNet_preprocessed"}
     assert folder.exported_dataset() == str(dataset)
 
 

@@ -19,6 +19,7 @@ from spider2d.errors import DatasetError
 DATASET_ID = 501
 DATASET_NAME = f"Dataset{DATASET_ID}_SpiderClasses"
 FILE_SUFFIX = ".mha"
+COSTS_NAME = "nnunet_cost.json"
 Configuration = Literal["2d", "3d_fullres"]
 CONFIGURATIONS: tuple[Configuration, ...] = ("2d", "3d_fullres")
 
@@ -50,8 +51,8 @@ class WorkFolder:
 
     @property
     def results(self) -> Path:
-        """nnU-Net's folder of trained networks."""
-        return self.root / "nnUNet_results"
+        """nnU-Net's folder of the networks trained on the data set."""
+        return self.root / "nnUNet_results" / DATASET_NAME
 
     def of(self, configuration: str) -> Path:
         """Return our folder of one configuration."""
@@ -81,16 +82,19 @@ class WorkFolder:
 
     def add_cost(self, step: str, figures: dict[str, Any]) -> None:
         """Record what a step cost in ``nnunet_cost.json``; an earlier run of the step is replaced."""
-        name = "nnunet_cost.json"
-        costs = self.read_json(name, step) if (self.root / name).exists() else {}
-        self.write_json(name, costs | {step: figures})
+        costs = self.read_json(COSTS_NAME, "train") if (self.root / COSTS_NAME).exists() else {}
+        self.write_json(COSTS_NAME, costs | {step: figures})
 
     def clear(self) -> None:
-        """Remove the data set, its plans and its split, so that no series of an earlier export stays."""
-        for path in (self.raw, self.preprocessed):
+        """Remove the data set and all that was made of it: plans, networks, predictions, cost files.
+
+        With another data set the split is another one: a former network may know the validation patients.
+        """
+        ours = [self.of(configuration) for configuration in CONFIGURATIONS]
+        for path in (self.raw, self.preprocessed, self.results, *ours):
             if path.exists():
                 shutil.rmtree(path)
-        for name in ("export.json", "planning.json"):
+        for name in ("export.json", "planning.json", COSTS_NAME):
             (self.root / name).unlink(missing_ok=True)
 
     def write_export(self, dataset: Path, series: list[ExportedSeries]) -> None:

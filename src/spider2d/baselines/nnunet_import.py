@@ -10,7 +10,7 @@ from tqdm import tqdm
 from spider2d import __version__
 from spider2d.atomic_write import make_writable_folder
 from spider2d.baselines.nnunet_export import IGNORE_LABEL, canonical_geometry
-from spider2d.baselines.nnunet_folder import FILE_SUFFIX, WorkFolder
+from spider2d.baselines.nnunet_folder import COSTS_NAME, FILE_SUFFIX, WorkFolder
 from spider2d.data.splits import VALIDATION
 from spider2d.data.volume import Volume, grid_differences, read_mask, read_volume
 from spider2d.errors import DatasetError, VolumeError
@@ -35,7 +35,7 @@ def import_predictions(folder: WorkFolder, configuration: str, preview: bool = F
         VolumeError: A class map does not lie on the exported grid, or a file cannot be read.
     """
     class_maps, output = folder.of(configuration) / "class_maps", folder.of(configuration) / "predictions"
-    costs = folder.read_json("nnunet_cost.json", "train")
+    costs = folder.read_json(COSTS_NAME, "train")
     step = f"predict_{configuration}"
     if step not in costs:
         raise DatasetError(f"{class_maps}: not predicted yet. Run first: {_predict_command(configuration)}")
