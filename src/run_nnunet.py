@@ -7,6 +7,7 @@ python src/run_nnunet.py import --configuration 3d_fullres SPIDER labels and rep
 
 Times and memory of all steps are in WORK/nnunet_cost.json. On a CPU make everything small, for example
 train --memory-target-gb 1 --base-features 8 --epochs 4 --iterations 25, and predict --no-mirroring.
+After train --max-minutes M, Ctrl-C or a kill, the same train command with --resume goes on.
 """
 
 import argparse
@@ -21,7 +22,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
     parser = cli.make_parser(__doc__)
     steps = parser.add_subparsers(dest="step", required=True, metavar="STEP")
-    export = _step(steps, "export", "write the raw data set")
+    export = _step(steps, "export", "write the raw data set; removes networks of a former export")
     export.add_argument("--dataset", type=Path, default=Path("data/phantom"), help="(default: %(default)s)")
     train = _step(steps, "train", "plan, preprocess and train", with_configuration=True)
     train.add_argument("--epochs", type=cli.whole_number(1), default=1000, help="(default: %(default)s)")
@@ -34,6 +35,13 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     train.add_argument(
         "--base-features", type=cli.whole_number(1), help="channels of the finest level (default: 32)"
     )
+    train.add_argument(
+        "--max-minutes",
+        type=cli.number_between(0, 1e6),
+        help="end after the epoch in which they are over, ready for predict or --resume",
+    )
+    train.add_argument("--resume", action="store_true", help="go on from nnU-Net's newest checkpoint")
+    train.add_argument("--overwrite", action="store_true", help="replace the network that is there")
     train.add_argument("--workers", type=cli.whole_number(0), default=1, help="processes that make samples")
     train.add_argument("--threads", type=cli.whole_number(1), help="CPU threads (default: all cores)")
     predict = _step(steps, "predict", "predict the validation images", with_configuration=True)
@@ -74,30 +82,28 @@ def run_export(args: argparse.Namespace) -> None:
 def run_train(args: argparse.Namespace) -> None:
     """Plan, preprocess and train."""
     from spider2d.baselines.nnunet_commands import (
-        TrainingLength,
+        TrainingMachine,
         check_installed,
         plan_and_preprocess,
         train,
     )
+    from spider2d.baselines.nnunet_run import TrainingSettings, check_training
     from spider2d.inference.slicewise import choose_device
 
     check_installed()
     folder = WorkFolder(args.work)
+    settings = TrainingSettings(args.epochs, args.iterations, args.base_features, args.memory_target_gb)
+    check_training(folder, args.configuration, settings, args.resume, args.overwrite)
     plan_and_preprocess(folder, args.memory_target_gb)
-    length = TrainingLength(args.epochs, args.iterations)
-    cost = train(
-        folder,
-        args.configuration,
-        length,
-        choose_device(args.device),
-        args.base_features,
-        args.workers,
-        args.threads,
-    )
+    machine = TrainingMachine(choose_device(args.device), args.workers, args.threads)
+    cost = train(folder, args.configuration, settings, machine, args.max_minutes, args.resume)
     print(
-        f"trained {cost['title']}: {cost['parameters'] / 1e6:.2f} M parameters, {cost['steps']} iterations "
-        f"in {cost['training_seconds'] / 60:.1f} min; wrote {folder.of(args.configuration) / 'cost.json'}"
+        f"trained {cost['title']}: {cost['parameters'] / 1e6:.2f} M parameters, {cost['steps']} of "
+        f"{cost['planned_steps']} iterations in {cost['training_seconds'] / 60:.1f} min; "
+        f"wrote {folder.of(args.configuration) / 'cost.json'}"
     )
+    if cost["steps"] < cost["planned_steps"]:
+        print("stopped by the time limit; the same command with --resume goes on")
     print(f"next: python src/run_nnunet.py predict {_place(args)}")
 
 

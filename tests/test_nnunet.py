@@ -229,7 +229,8 @@ def test_script_exports_and_names_the_next_step(dataset, tmp_path, capsys):
 def test_costs_of_training_and_prediction_are_those_of_every_method(tmp_path, monkeypatch):
     figures = {
         **{"title": "nnU-Net 3d_fullres", "architecture": "nnunet_3d_fullres", "dimension": "3D"},
-        **{"parameters": 7, "training_seconds": 61.5, "peak_memory_gb": 2.5, "device": "cpu", "steps": 100},
+        **{"parameters": 7, "training_seconds": 61.5, "peak_memory_gb": 2.5, "device": "cpu", "steps": 75},
+        **{"planned_steps": 100},
         **{"epochs": 4, "batch_size": 2, "patch_size": [16, 64, 64], "plans": "P", "threads": 1},
     }
     folder = WorkFolder(tmp_path)
@@ -242,5 +243,6 @@ def test_costs_of_training_and_prediction_are_those_of_every_method(tmp_path, mo
     nnunet_commands.predict(folder, "3d_fullres", "cpu")
     cost = read_cost(folder.of("3d_fullres") / "cost.json")
     assert (cost.training_peak_memory_gb, cost.training_device, cost.training_seconds) == (2.5, "cpu", 61.5)
+    assert (cost.steps, cost.planned_steps) == (75, 100)
     assert (cost.seconds_per_volume, cost.peak_memory_gb, cost.seconds_per_volume_gpu) == (4.5, 1.25, None)
     assert nnunet_commands.prediction_cost(3.0, nnunet_commands.StepCost(9.0, 1.0), "cuda").device is None

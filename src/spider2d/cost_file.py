@@ -47,6 +47,7 @@ class Cost(ConfigModel):
         training_peak_memory_gb: Largest resident memory of the training.
         training_device: What it ran on.
         steps: Optimiser steps of the training.
+        planned_steps: Steps it would have had without a time limit.
         batch_size: Samples per step.
         precision: Of the training.
         threads: CPU threads of the training.
@@ -72,6 +73,7 @@ class Cost(ConfigModel):
     training_peak_memory_gb: Amount | None = None
     training_device: str | None = None
     steps: Whole | None = None
+    planned_steps: int | None = None
     batch_size: Whole | None = None
     precision: str | None = None
     threads: Whole | None = None

@@ -13,6 +13,7 @@ from typing import Any
 
 from spider2d.baselines.nnunet_folder import CONFIGURATIONS, DATASET_ID, WorkFolder
 from spider2d.baselines.nnunet_plans import STOCK_PLANS, write_own_plans
+from spider2d.baselines.nnunet_run import TrainingSettings, claim_training
 from spider2d.cost_file import COST_NAME, Cost, add_cost, read_cost, write_cost
 from spider2d.errors import MissingPackageError, Spider2dError
 from spider2d.models.volume_nets import INSTALL_COMMAND
@@ -23,11 +24,18 @@ _TRAIN_MODULE = "spider2d.baselines.nnunet_train"
 
 
 @dataclass(frozen=True)
-class TrainingLength:
-    """How long to train; nnU-Net's own values are 1000 epochs of 250 iterations."""
+class TrainingMachine:
+    """On what to train; nothing of it decides the weights.
 
-    epochs: int = 1000
-    iterations: int = 250
+    Attributes:
+        device: "cpu" or "cuda".
+        workers: Processes that make samples; 0 = the training process itself.
+        threads: CPU threads of the network; None = all cores.
+    """
+
+    device: str = "cpu"
+    workers: int = 1
+    threads: int | None = None
 
 
 @dataclass(frozen=True)
@@ -73,39 +81,41 @@ def plan_and_preprocess(folder: WorkFolder, memory_target_gb: float | None, proc
 def train(
     folder: WorkFolder,
     configuration: str,
-    length: TrainingLength,
-    device: str,
-    base_features: int | None = None,
-    workers: int = 1,
-    threads: int | None = None,
+    settings: TrainingSettings,
+    machine: TrainingMachine,
+    max_minutes: float | None = None,
+    resume: bool = False,
 ) -> dict[str, Any]:
     """Train one configuration on the training side of the split.
 
     Args:
-        folder: Work folder, planned and preprocessed.
+        folder: Work folder, planned and preprocessed. `check_training` says whether it is free.
         configuration: "2d" or "3d_fullres".
-        length: Epochs and iterations.
-        device: "cpu" or "cuda".
-        base_features: Channels of the finest level, the others in proportion; None = as planned (32).
-        workers: Processes that make samples; 0 = the training process itself.
-        threads: CPU threads of the network; None = all cores.
+        settings: Length and width.
+        machine: Device, workers, threads.
+        max_minutes: End after the epoch in which they are over; None = train all epochs.
+        resume: Go on from nnU-Net's checkpoint; otherwise a former network of the configuration is removed.
 
     Returns:
-        What is in the configuration's ``cost.json``.
+        What is in the configuration's ``training.json``.
     """
-    plans = STOCK_PLANS if base_features is None else write_own_plans(folder.preprocessed, base_features)
-    ours = folder.of(configuration)
-    ours.mkdir(parents=True, exist_ok=True)
-    arguments = ["--configuration", configuration, "--plans", plans, "--device", device]
-    arguments += ["--epochs", str(length.epochs), "--iterations", str(length.iterations)]
-    arguments += [] if threads is None else ["--threads", str(threads)]
-    report = ours / "training.json"
-    cost = run_command(
-        folder, ["-m", _TRAIN_MODULE], [*arguments, "--report", str(report.resolve())], workers=workers
-    )
+    known = folder.of(configuration) / COST_NAME
+    peak_before_gb = read_cost(known).training_peak_memory_gb if resume and known.is_file() else None
+    claim_training(folder, configuration, settings, resume)
+    features = settings.base_features
+    plans = STOCK_PLANS if features is None else write_own_plans(folder.preprocessed, features)
+    report = folder.of(configuration) / "training.json"
+    arguments = ["--configuration", configuration, "--plans", plans, "--device", machine.device]
+    arguments += ["--epochs", str(settings.epochs), "--iterations", str(settings.iterations)]
+    arguments += [] if machine.threads is None else ["--threads", str(machine.threads)]
+    arguments += [] if max_minutes is None else ["--max-minutes", str(max_minutes)]
+    arguments += ["--resume"] if resume else []
+    arguments += ["--report", str(report.resolve())]
+    cost = run_command(folder, ["-m", _TRAIN_MODULE], arguments, machine.workers)
     figures = json.loads(report.read_text(encoding="utf-8"))
-    figures["peak_memory_gb"] = figures["peak_memory_gb"] or cost.peak_memory_gb
-    write_cost(ours / COST_NAME, training_cost(figures))
+    peaks_gb = [figures["peak_memory_gb"] or cost.peak_memory_gb, peak_before_gb]
+    figures["peak_memory_gb"] = max((peak for peak in peaks_gb if peak is not None), default=None)
+    write_cost(known, training_cost(figures))
     folder.add_cost(f"train_{configuration}", vars(cost) | figures)
     return figures
 
@@ -136,12 +146,15 @@ def predict(
     return output
 
 
-_SHARED_KEYS = ("title", "architecture", "dimension", "parameters", "training_seconds", "steps", "batch_size")
+_SHARED_KEYS = (
+    *("title", "architecture", "dimension", "parameters"),
+    *("training_seconds", "steps", "planned_steps", "batch_size", "threads"),
+)
 
 
 def training_cost(figures: dict[str, Any]) -> Cost:
     """Return what the comparison of methods reads of a training's figures."""
-    shared = {key: figures[key] for key in (*_SHARED_KEYS, "threads")}
+    shared = {key: figures[key] for key in _SHARED_KEYS}
     peak_gb, device = figures["peak_memory_gb"], figures["device"]
     return Cost(**shared, training_peak_memory_gb=peak_gb, training_device=device)
 

@@ -2,6 +2,7 @@
 
 <work>/nnUNet_raw, nnUNet_preprocessed, nnUNet_results   nnU-Net's own three folders
 <work>/export.json                                       the exported series
+<work>/<configuration>/settings.json                     what must not change when its training goes on
 <work>/<configuration>/training.json, cost.json          how it was trained, what it cost
 <work>/<configuration>/class_maps, predictions           nnU-Net's output, and SPIDER labels made of it
 <work>/nnunet_cost.json                                  seconds and peak memory of every step
