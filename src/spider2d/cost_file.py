@@ -46,8 +46,8 @@ class Cost(ConfigModel):
         training_seconds: Wall time of the training.
         training_peak_memory_gb: Largest resident memory of the training.
         training_device: What it ran on.
-        steps: Optimiser steps of the training.
-        planned_steps: Steps it would have had without a time limit.
+        steps: Optimiser steps of the training that were done.
+        planned_steps: Steps it was meant to do; more than ``steps`` when it was cut short.
         batch_size: Samples per step.
         precision: Of the training.
         threads: CPU threads of the training.
@@ -73,7 +73,7 @@ class Cost(ConfigModel):
     training_peak_memory_gb: Amount | None = None
     training_device: str | None = None
     steps: Whole | None = None
-    planned_steps: int | None = None
+    planned_steps: Whole | None = None
     batch_size: Whole | None = None
     precision: str | None = None
     threads: Whole | None = None
