@@ -4,6 +4,7 @@ python src/run_nnunet.py export --dataset data/phantom     raw data set of four 
 python src/run_nnunet.py train --configuration 3d_fullres  plan, preprocess, train (1000 epochs)
 python src/run_nnunet.py predict --configuration 3d_fullres
 python src/run_nnunet.py import --configuration 3d_fullres SPIDER labels and reports, for evaluate_volumes.py
+python src/run_nnunet.py cost --configuration 3d_fullres   operations, seconds and memory of one volume
 
 Times and memory of all steps are in WORK/nnunet_cost.json. On a CPU make everything small, for example
 train --memory-target-gb 1 --base-features 8 --epochs 4 --iterations 25, and predict --no-mirroring.
@@ -50,6 +51,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         one.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     imported = _step(steps, "import", "make SPIDER labels", with_configuration=True)
     imported.add_argument("--preview", action="store_true", help="also draw a picture per volume")
+    cost = _step(steps, "cost", "measure inference as the other methods'", with_configuration=True)
+    cost.add_argument("--repeats", type=cli.whole_number(1), default=3, help="timed runs (%(default)s)")
+    cost.add_argument("--threads", type=cli.whole_number(1), help="CPU threads (default: all cores)")
     return parser.parse_args(argv)
 
 
@@ -65,7 +69,14 @@ def _step(
 
 def main(args: argparse.Namespace) -> None:
     """Do one step and say what comes next."""
-    {"export": run_export, "train": run_train, "predict": run_predict, "import": run_import}[args.step](args)
+    run_step = {
+        "export": run_export,
+        "train": run_train,
+        "predict": run_predict,
+        "import": run_import,
+        "cost": run_cost,
+    }[args.step]
+    run_step(args)
 
 
 def run_export(args: argparse.Namespace) -> None:
@@ -132,6 +143,17 @@ def run_import(args: argparse.Namespace) -> None:
         f"next: python src/evaluate_volumes.py --dataset {dataset} --subset validation "
         f"--predictions {cli.quoted(predictions)}"
     )
+
+
+def run_cost(args: argparse.Namespace) -> None:
+    """Measure the inference of one volume."""
+    from spider2d.baselines.nnunet_commands import check_installed, measure
+
+    check_installed()
+    folder = WorkFolder(args.work)
+    for key, value in measure(folder, args.configuration, args.repeats, args.threads).items():
+        print(f"  {key:26} {f'{value:.4g}' if isinstance(value, float) else value}")
+    print(f"wrote {folder.of(args.configuration) / 'cost.json'}")
 
 
 def _place(args: argparse.Namespace) -> str:

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -233,16 +234,36 @@ def test_costs_of_training_and_prediction_are_those_of_every_method(tmp_path, mo
         **{"planned_steps": 100},
         **{"epochs": 4, "batch_size": 2, "patch_size": [16, 64, 64], "plans": "P", "threads": 1},
     }
-    folder = WorkFolder(tmp_path)
+    folder = WorkFolder(tmp_path / "with a blank")
     folder.write_json("3d_fullres/training.json", figures)
     write_cost(folder.of("3d_fullres") / "cost.json", nnunet_commands.training_cost(figures))
     for number in (1, 2):
         (folder.raw / "imagesTs").mkdir(parents=True, exist_ok=True)
         (folder.raw / "imagesTs" / f"{number}.mha").touch()
-    monkeypatch.setattr(nnunet_commands, "run_command", lambda *_: nnunet_commands.StepCost(9.0, 1.25))
-    nnunet_commands.predict(folder, "3d_fullres", "cpu")
+    calls = []
+
+    def run_command(_, program, arguments):
+        calls.append(arguments)
+        if "--report" in arguments:
+            report = Path(arguments[arguments.index("--report") + 1])
+            report.write_text(json.dumps({"seconds_per_volume": 3.5, "gmac_per_volume": 8.0, "windows": 4}))
+        return nnunet_commands.StepCost(9.0, 1.25)
+
+    monkeypatch.setattr(nnunet_commands, "run_command", run_command)
+    command = f'python src/run_nnunet.py predict --configuration 3d_fullres --work "{folder.root}"'
+    folder.add_cost("train_3d_fullres", {})
+    with pytest.raises(DatasetError, match=f"not predicted yet. Run first: {command}"):
+        nnunet_commands.measure(folder, "3d_fullres")
+    nnunet_commands.predict(folder, "3d_fullres", "cpu", mirroring=False)
+    cost = read_cost(folder.of("3d_fullres") / "cost.json")
+    assert cost.seconds_per_volume is None  # of other volumes, with the start of the program: not comparable
+    nnunet_commands.measure(folder, "3d_fullres", threads=1)
+    assert "--mirroring" not in calls[1] and calls[1][calls[1].index("--threads") + 1] == "1"
+    model = Path(calls[1][calls[1].index("--model") + 1])
+    assert model == (folder.results / "nnUNetTrainer__P__3d_fullres").resolve()
     cost = read_cost(folder.of("3d_fullres") / "cost.json")
     assert (cost.training_peak_memory_gb, cost.training_device, cost.training_seconds) == (2.5, "cpu", 61.5)
     assert (cost.steps, cost.planned_steps) == (75, 100)
-    assert (cost.seconds_per_volume, cost.peak_memory_gb, cost.seconds_per_volume_gpu) == (4.5, 1.25, None)
-    assert nnunet_commands.prediction_cost(3.0, nnunet_commands.StepCost(9.0, 1.0), "cuda").device is None
+    assert (cost.seconds_per_volume, cost.gmac_per_volume, cost.model_file_mb) == (3.5, 8.0, None)
+    costs = json.loads((folder.root / "nnunet_cost.json").read_text())
+    assert (costs["predict_3d_fullres"]["volumes"], costs["cost_3d_fullres"]["windows"]) == (2, 4)

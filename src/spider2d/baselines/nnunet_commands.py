@@ -20,7 +20,7 @@ from spider2d.models.volume_nets import INSTALL_COMMAND
 
 _PLAN = "nnunetv2.experiment_planning.plan_and_preprocess_entrypoints:plan_and_preprocess_entry"
 _PREDICT = "nnunetv2.inference.predict_from_raw_data:predict_entry_point"
-_TRAIN_MODULE = "spider2d.baselines.nnunet_train"
+_TRAIN_MODULE, _MEASURE_MODULE = "spider2d.baselines.nnunet_train", "spider2d.baselines.nnunet_measure"
 
 
 @dataclass(frozen=True)
@@ -141,9 +141,36 @@ def predict(
     n_volumes = len(list(images.iterdir()))
     figures = {"volumes": n_volumes, "seconds_per_volume": round(cost.seconds / n_volumes, 2)}
     folder.add_cost(f"predict_{configuration}", vars(cost) | figures | {"mirroring": mirroring})
-    path = folder.of(configuration) / COST_NAME
-    write_cost(path, add_cost(read_cost(path), prediction_cost(figures["seconds_per_volume"], cost, device)))
     return output
+
+
+def measure(
+    folder: WorkFolder, configuration: str, repeats: int = 3, threads: int | None = None
+) -> dict[str, Any]:
+    """Measure inference on the phantom every method is measured on; add it to ``cost.json``.
+
+    Args:
+        folder: Work folder with the predicted configuration; mirrored windows are used as they were there.
+        configuration: "2d" or "3d_fullres".
+        repeats: Timed runs after one to warm up.
+        threads: CPU threads; None = all cores.
+
+    Returns:
+        The figures, see `nnunet_measure.measure`.
+    """
+    mirroring = folder.read_prediction_cost(configuration)["mirroring"]
+    training = folder.read_json(f"{configuration}/training.json", f"train --configuration {configuration}")
+    model = folder.results / f"nnUNetTrainer__{training['plans']}__{configuration}"
+    report = folder.of(configuration) / "inference.json"
+    arguments = ["--model", str(model.resolve()), "--report", str(report.resolve())]
+    arguments += ["--repeats", str(repeats)] + (["--mirroring"] if mirroring else [])
+    arguments += [] if threads is None else ["--threads", str(threads)]
+    cost = run_command(folder, ["-m", _MEASURE_MODULE], arguments)
+    figures = json.loads(report.read_text(encoding="utf-8"))
+    folder.add_cost(f"cost_{configuration}", vars(cost) | figures)
+    path = folder.of(configuration) / COST_NAME
+    write_cost(path, add_cost(read_cost(path), inference_cost(figures)))
+    return figures
 
 
 _SHARED_KEYS = (
@@ -159,12 +186,10 @@ def training_cost(figures: dict[str, Any]) -> Cost:
     return Cost(**shared, training_peak_memory_gb=peak_gb, training_device=device)
 
 
-def prediction_cost(seconds_per_volume: float, cost: StepCost, device: str) -> Cost:
-    """Return the same for predictions; the volumes are those of the data set, start-up included."""
-    where = f"{device}, mean of the data set's volumes, start-up of nnU-Net included"
-    if device == "cuda":
-        return Cost(seconds_per_volume_gpu=seconds_per_volume, gpu=where)
-    return Cost(seconds_per_volume=seconds_per_volume, device=where, peak_memory_gb=cost.peak_memory_gb)
+def inference_cost(figures: dict[str, Any]) -> Cost:
+    """Return what the comparison of methods reads of the figures of inference."""
+    shared = {key: value for key, value in figures.items() if key in Cost.model_fields}
+    return Cost(**shared)
 
 
 def run_command(
