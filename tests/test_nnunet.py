@@ -146,6 +146,28 @@ def test_one_sided_data_set_and_missing_steps_name_what_to_do(tmp_path):
         import_predictions(WorkFolder(tmp_path / "work"), "2d")
 
 
+def test_messages_name_the_whole_command_for_a_folder_with_a_blank(exported, tmp_path):
+    folder = WorkFolder(tmp_path / "a b")
+    command = f'python src/run_nnunet.py {{}} --work "{folder.root}"'
+    folder.root.mkdir()
+    (folder.root / "export.json").write_text("{")
+    with pytest.raises(DatasetError) as damaged:
+        folder.read_export()
+    assert "damaged" in str(damaged.value) and str(damaged.value).endswith(command.format("export"))
+    with pytest.raises(DatasetError) as untrained:
+        import_predictions(folder, "2d")
+    assert str(untrained.value).endswith(command.format("train --configuration 2d"))
+    folder.write_export(tmp_path, exported[1])
+    folder.write_json("2d/training.json", TRAINING)
+    folder.add_cost("predict_2d", {"seconds_per_volume": 2.5, "mirroring": False})
+    with pytest.raises(DatasetError, match=r"\.mha: not there") as unpredicted:
+        import_predictions(folder, "2d")
+    assert str(unpredicted.value).endswith(command.format("predict --configuration 2d"))
+    with pytest.raises(DatasetError) as unplanned:
+        write_own_plans(folder.preprocessed, 8)
+    assert str(unplanned.value).endswith(command.format("train"))
+
+
 def test_own_plans_are_narrower_and_leave_the_stock_plans_alone(tmp_path):
     plan = {"architecture": {"arch_kwargs": {"features_per_stage": [32, 64, 128, 320]}}, "batch_size": 2}
     stock = {
