@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from load_script import load_script
+from painted_spine import LPS, PIR, paint_classes, paint_volume
 from tiny_dataset import write_dataset, write_series
 
 from spider2d.baselines import nnunet_commands
@@ -13,9 +14,9 @@ from spider2d.baselines.nnunet_folder import WorkFolder
 from spider2d.baselines.nnunet_import import import_predictions, read_class_map
 from spider2d.baselines.nnunet_plans import write_own_plans
 from spider2d.cost_file import read_cost, write_cost
-from spider2d.data.volume import Volume, read_mask, read_volume, to_canonical, write_volume
+from spider2d.data.volume import Volume, from_canonical, read_mask, read_volume, to_canonical, write_volume
 from spider2d.errors import DatasetError, MissingPackageError, Spider2dError, VolumeError
-from spider2d.labels import classes_of_labels
+from spider2d.labels import CANAL, CANAL_LABEL, DISC, VERTEBRA, classes_of_labels
 
 TRAINING = {
     "title": "nnU-Net 3d_fullres",
@@ -91,16 +92,47 @@ def test_perfect_class_maps_come_back_on_the_original_grids(dataset, exported):
         assert {instance["confidence"] for instance in report["instances"]} == {None}
 
 
-def test_imported_labels_can_be_scored_like_any_other(dataset, exported, tmp_path, capsys):
-    folder, _ = exported
+def painted_labels():
+    """The painted spine as SPIDER labels: vertebrae 4-1 from the top, below each but the last its disc."""
+    classes = paint_classes()
+    labels = np.where(classes == CANAL, CANAL_LABEL, 0).astype(np.uint8)
+    for k in range(4):
+        top = 8 + 35 * k
+        labels[:, top : top + 25][classes[:, top : top + 25] == VERTEBRA] = 4 - k
+        labels[:, top + 25 : top + 35][classes[:, top + 25 : top + 35] == DISC] = 204 - k
+    return labels
+
+
+def write_painted_dataset(root):
+    """Write the painted spine of three patients with its labels, on grids of both axis orders."""
+    for name, direction in (("1_t2", LPS), ("2_t2", LPS), ("3_t2_SPACE", PIR)):
+        image, _ = paint_volume(direction)
+        write_volume(root / "images" / f"{name}.mha", image)
+        write_volume(root / "masks" / f"{name}.mha", from_canonical(painted_labels(), image))
+    return root
+
+
+def test_imported_labels_can_be_scored_like_any_other(tmp_path):
+    folder, painted = WorkFolder(tmp_path / "work"), write_painted_dataset(tmp_path / "painted")
+    export_dataset(painted, folder)
     perfect_prediction(folder)
     import_predictions(folder, "3d_fullres")
+    metrics = scored(painted, folder, tmp_path / "scores")
+    for structure, of_structure, count in (("Vertebrae", "vertebra", 4), ("Discs", "disc", 3)):
+        assert metrics["official"][f"DiceScore{structure}"]["mean"] == 1
+        assert metrics["official"][f"DetectionRate{structure}"]["mean"] == 1
+        assert metrics["strict"][f"{of_structure}_dice"]["mean"] == 1
+        assert metrics["strict"][f"{of_structure}_detected_count"]["mean"] == count
+    assert metrics["official"]["DiceScoreSpinalCanal"]["mean"] == 1
+
+
+def scored(dataset, folder, output):
+    """Score the imported labels of the validation side by the script; return the content of metrics.json."""
     script = load_script("src/evaluate_volumes.py")
     predictions = folder.of("3d_fullres") / "predictions"
     options = ["--dataset", dataset, "--subset", "validation", "--predictions", predictions]
-    script.main(script.parse_args([str(word) for word in [*options, "--output", tmp_path]]))
-    metrics = json.loads((tmp_path / "metrics.json").read_text())
-    assert metrics["official"]["DiceScoreSpinalCanal"]["mean"] == 1  # the boxes' levels are too low to number
+    script.main(script.parse_args([str(word) for word in [*options, "--output", output]]))
+    return json.loads((output / "metrics.json").read_text())
 
 
 def test_class_map_of_another_grid_or_with_other_values_is_refused(dataset, exported, tmp_path):
