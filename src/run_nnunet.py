@@ -1,4 +1,4 @@
-"""nnU-Net v2 as a baseline, by its own package: export, train, predict, import, one after the other.
+"""nnU-Net v2 as a baseline, by its own package: its steps one after the other.
 
 python src/run_nnunet.py export --dataset data/phantom     raw data set of four classes, split by patient
 python src/run_nnunet.py train --configuration 3d_fullres  plan, preprocess, train (1000 epochs)
@@ -51,7 +51,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         one.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     imported = _step(steps, "import", "make SPIDER labels", with_configuration=True)
     imported.add_argument("--preview", action="store_true", help="also draw a picture per volume")
-    cost = _step(steps, "cost", "measure inference as the other methods'", with_configuration=True)
+    cost = _step(steps, "cost", "measure the inference of one volume", with_configuration=True)
     cost.add_argument("--repeats", type=cli.whole_number(1), default=3, help="timed runs (%(default)s)")
     cost.add_argument("--threads", type=cli.whole_number(1), help="CPU threads (default: all cores)")
     return parser.parse_args(argv)
