@@ -1,12 +1,14 @@
-"""nnU-Net v2 as a baseline, by its own package: export, train, predict, import, one after the other.
+"""nnU-Net v2 as a baseline, by its own package: its steps one after the other.
 
 python src/run_nnunet.py export --dataset data/phantom     raw data set of four classes, split by patient
 python src/run_nnunet.py train --configuration 3d_fullres  plan, preprocess, train (1000 epochs)
 python src/run_nnunet.py predict --configuration 3d_fullres
 python src/run_nnunet.py import --configuration 3d_fullres SPIDER labels and reports, for evaluate_volumes.py
+python src/run_nnunet.py cost --configuration 3d_fullres   operations, seconds and memory of one volume
 
 Times and memory of all steps are in WORK/nnunet_cost.json. On a CPU make everything small, for example
 train --memory-target-gb 1 --base-features 8 --epochs 4 --iterations 25, and predict --no-mirroring.
+After train --max-minutes M, Ctrl-C or a kill, the same train command with --resume goes on.
 """
 
 import argparse
@@ -21,7 +23,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
     parser = cli.make_parser(__doc__)
     steps = parser.add_subparsers(dest="step", required=True, metavar="STEP")
-    export = _step(steps, "export", "write the raw data set")
+    export = _step(steps, "export", "write the raw data set; removes networks of a former export")
     export.add_argument("--dataset", type=Path, default=Path("data/phantom"), help="(default: %(default)s)")
     train = _step(steps, "train", "plan, preprocess and train", with_configuration=True)
     train.add_argument("--epochs", type=cli.whole_number(1), default=1000, help="(default: %(default)s)")
@@ -34,6 +36,13 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     train.add_argument(
         "--base-features", type=cli.whole_number(1), help="channels of the finest level (default: 32)"
     )
+    train.add_argument(
+        "--max-minutes",
+        type=cli.number_between(0, 1e6),
+        help="end after the epoch in which they are over, ready for predict or --resume",
+    )
+    train.add_argument("--resume", action="store_true", help="go on from nnU-Net's newest checkpoint")
+    train.add_argument("--overwrite", action="store_true", help="replace the network that is there")
     train.add_argument("--workers", type=cli.whole_number(0), default=1, help="processes that make samples")
     train.add_argument("--threads", type=cli.whole_number(1), help="CPU threads (default: all cores)")
     predict = _step(steps, "predict", "predict the validation images", with_configuration=True)
@@ -42,6 +51,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         one.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     imported = _step(steps, "import", "make SPIDER labels", with_configuration=True)
     imported.add_argument("--preview", action="store_true", help="also draw a picture per volume")
+    cost = _step(steps, "cost", "measure the inference of one volume", with_configuration=True)
+    cost.add_argument("--repeats", type=cli.whole_number(1), default=3, help="timed runs (%(default)s)")
+    cost.add_argument("--threads", type=cli.whole_number(1), help="CPU threads (default: all cores)")
     return parser.parse_args(argv)
 
 
@@ -57,7 +69,14 @@ def _step(
 
 def main(args: argparse.Namespace) -> None:
     """Do one step and say what comes next."""
-    {"export": run_export, "train": run_train, "predict": run_predict, "import": run_import}[args.step](args)
+    run_step = {
+        "export": run_export,
+        "train": run_train,
+        "predict": run_predict,
+        "import": run_import,
+        "cost": run_cost,
+    }[args.step]
+    run_step(args)
 
 
 def run_export(args: argparse.Namespace) -> None:
@@ -74,30 +93,28 @@ def run_export(args: argparse.Namespace) -> None:
 def run_train(args: argparse.Namespace) -> None:
     """Plan, preprocess and train."""
     from spider2d.baselines.nnunet_commands import (
-        TrainingLength,
+        TrainingMachine,
         check_installed,
         plan_and_preprocess,
         train,
     )
+    from spider2d.baselines.nnunet_run import TrainingSettings, check_training
     from spider2d.inference.slicewise import choose_device
 
     check_installed()
     folder = WorkFolder(args.work)
+    settings = TrainingSettings(args.epochs, args.iterations, args.base_features, args.memory_target_gb)
+    check_training(folder, args.configuration, settings, args.resume, args.overwrite)
     plan_and_preprocess(folder, args.memory_target_gb)
-    length = TrainingLength(args.epochs, args.iterations)
-    cost = train(
-        folder,
-        args.configuration,
-        length,
-        choose_device(args.device),
-        args.base_features,
-        args.workers,
-        args.threads,
-    )
+    machine = TrainingMachine(choose_device(args.device), args.workers, args.threads)
+    cost = train(folder, args.configuration, settings, machine, args.max_minutes, args.resume)
     print(
-        f"trained {cost['title']}: {cost['parameters'] / 1e6:.2f} M parameters, {cost['steps']} iterations "
-        f"in {cost['training_seconds'] / 60:.1f} min; wrote {folder.of(args.configuration) / 'cost.json'}"
+        f"trained {cost['title']}: {cost['parameters'] / 1e6:.2f} M parameters, {cost['steps']} of "
+        f"{cost['planned_steps']} iterations in {cost['training_seconds'] / 60:.1f} min; "
+        f"wrote {folder.of(args.configuration) / 'cost.json'}"
     )
+    if cost["steps"] < cost["planned_steps"]:
+        print("stopped by the time limit; the same command with --resume goes on")
     print(f"next: python src/run_nnunet.py predict {_place(args)}")
 
 
@@ -126,6 +143,17 @@ def run_import(args: argparse.Namespace) -> None:
         f"next: python src/evaluate_volumes.py --dataset {dataset} --subset validation "
         f"--predictions {cli.quoted(predictions)}"
     )
+
+
+def run_cost(args: argparse.Namespace) -> None:
+    """Measure the inference of one volume."""
+    from spider2d.baselines.nnunet_commands import check_installed, measure
+
+    check_installed()
+    folder = WorkFolder(args.work)
+    for key, value in measure(folder, args.configuration, args.repeats, args.threads).items():
+        print(f"  {key:26} {f'{value:.4g}' if isinstance(value, float) else value}")
+    print(f"wrote {folder.of(args.configuration) / 'cost.json'}")
 
 
 def _place(args: argparse.Namespace) -> str:

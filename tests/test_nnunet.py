@@ -1,8 +1,10 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 from load_script import load_script
+from painted_spine import LPS, PIR, paint_classes, paint_volume
 from tiny_dataset import write_dataset, write_series
 
 from spider2d.baselines import nnunet_commands
@@ -12,9 +14,9 @@ from spider2d.baselines.nnunet_folder import WorkFolder
 from spider2d.baselines.nnunet_import import import_predictions, read_class_map
 from spider2d.baselines.nnunet_plans import write_own_plans
 from spider2d.cost_file import read_cost, write_cost
-from spider2d.data.volume import Volume, read_mask, read_volume, to_canonical, write_volume
+from spider2d.data.volume import Volume, from_canonical, read_mask, read_volume, to_canonical, write_volume
 from spider2d.errors import DatasetError, MissingPackageError, Spider2dError, VolumeError
-from spider2d.labels import classes_of_labels
+from spider2d.labels import CANAL, CANAL_LABEL, DISC, VERTEBRA, classes_of_labels
 
 TRAINING = {
     "title": "nnU-Net 3d_fullres",
@@ -90,16 +92,47 @@ def test_perfect_class_maps_come_back_on_the_original_grids(dataset, exported):
         assert {instance["confidence"] for instance in report["instances"]} == {None}
 
 
-def test_imported_labels_can_be_scored_like_any_other(dataset, exported, tmp_path, capsys):
-    folder, _ = exported
+def painted_labels():
+    """The painted spine as SPIDER labels: vertebrae 4-1 from the top, below each but the last its disc."""
+    classes = paint_classes()
+    labels = np.where(classes == CANAL, CANAL_LABEL, 0).astype(np.uint8)
+    for k in range(4):
+        top = 8 + 35 * k
+        labels[:, top : top + 25][classes[:, top : top + 25] == VERTEBRA] = 4 - k
+        labels[:, top + 25 : top + 35][classes[:, top + 25 : top + 35] == DISC] = 204 - k
+    return labels
+
+
+def write_painted_dataset(root):
+    """Write the painted spine of three patients with its labels, on grids of both axis orders."""
+    for name, direction in (("1_t2", LPS), ("2_t2", LPS), ("3_t2_SPACE", PIR)):
+        image, _ = paint_volume(direction)
+        write_volume(root / "images" / f"{name}.mha", image)
+        write_volume(root / "masks" / f"{name}.mha", from_canonical(painted_labels(), image))
+    return root
+
+
+def test_imported_labels_can_be_scored_like_any_other(tmp_path):
+    folder, painted = WorkFolder(tmp_path / "work"), write_painted_dataset(tmp_path / "painted")
+    export_dataset(painted, folder)
     perfect_prediction(folder)
     import_predictions(folder, "3d_fullres")
+    metrics = scored(painted, folder, tmp_path / "scores")
+    for structure, of_structure, count in (("Vertebrae", "vertebra", 4), ("Discs", "disc", 3)):
+        assert metrics["official"][f"DiceScore{structure}"]["mean"] == 1
+        assert metrics["official"][f"DetectionRate{structure}"]["mean"] == 1
+        assert metrics["strict"][f"{of_structure}_dice"]["mean"] == 1
+        assert metrics["strict"][f"{of_structure}_detected_count"]["mean"] == count
+    assert metrics["official"]["DiceScoreSpinalCanal"]["mean"] == 1
+
+
+def scored(dataset, folder, output):
+    """Score the imported labels of the validation side by the script; return the content of metrics.json."""
     script = load_script("src/evaluate_volumes.py")
     predictions = folder.of("3d_fullres") / "predictions"
     options = ["--dataset", dataset, "--subset", "validation", "--predictions", predictions]
-    script.main(script.parse_args([str(word) for word in [*options, "--output", tmp_path]]))
-    metrics = json.loads((tmp_path / "metrics.json").read_text())
-    assert metrics["official"]["DiceScoreSpinalCanal"]["mean"] == 1  # the boxes' levels are too low to number
+    script.main(script.parse_args([str(word) for word in [*options, "--output", output]]))
+    return json.loads((output / "metrics.json").read_text())
 
 
 def test_class_map_of_another_grid_or_with_other_values_is_refused(dataset, exported, tmp_path):
@@ -143,6 +176,28 @@ def test_one_sided_data_set_and_missing_steps_name_what_to_do(tmp_path):
         WorkFolder(tmp_path / "work").read_export()
     with pytest.raises(DatasetError, match="run_nnunet.py train"):
         import_predictions(WorkFolder(tmp_path / "work"), "2d")
+
+
+def test_messages_name_the_whole_command_for_a_folder_with_a_blank(exported, tmp_path):
+    folder = WorkFolder(tmp_path / "a b")
+    command = f'python src/run_nnunet.py {{}} --work "{folder.root}"'
+    folder.root.mkdir()
+    (folder.root / "export.json").write_text("{")
+    with pytest.raises(DatasetError) as damaged:
+        folder.read_export()
+    assert "damaged" in str(damaged.value) and str(damaged.value).endswith(command.format("export"))
+    with pytest.raises(DatasetError) as untrained:
+        import_predictions(folder, "2d")
+    assert str(untrained.value).endswith(command.format("train --configuration 2d"))
+    folder.write_export(tmp_path, exported[1])
+    folder.write_json("2d/training.json", TRAINING)
+    folder.add_cost("predict_2d", {"seconds_per_volume": 2.5, "mirroring": False})
+    with pytest.raises(DatasetError, match=r"\.mha: not there") as unpredicted:
+        import_predictions(folder, "2d")
+    assert str(unpredicted.value).endswith(command.format("predict --configuration 2d"))
+    with pytest.raises(DatasetError) as unplanned:
+        write_own_plans(folder.preprocessed, 8)
+    assert str(unplanned.value).endswith(command.format("train"))
 
 
 def test_own_plans_are_narrower_and_leave_the_stock_plans_alone(tmp_path):
@@ -204,11 +259,19 @@ def test_a_new_export_leaves_nothing_of_the_former_one(dataset, tmp_path):
     for name in ("8_t1", "9_t1"):
         write_series(tmp_path / "other", name)
     export_dataset(tmp_path / "other", folder)
-    folder.write_json("planning.json", {"memory_target_gb": None})
+    made = ("planning.json", "nnunet_cost.json")
+    for configuration in ("2d", "3d_fullres"):
+        made += tuple(f"{configuration}/{name}.json" for name in ("training", "cost", "predictions/8_t1"))
+        made += (f"{configuration}/class_maps/8_t1.mha",)
+        made += (f"{folder.results.relative_to(folder.root)}/T__P__{configuration}/checkpoint_final.pth",)
+    for name in made:
+        folder.write_json(name, {})
     export_dataset(dataset, folder)
     stored = sorted(path.name.split("_")[0] for path in (folder.raw / "imagesTr").iterdir())
     assert stored == ["1", "1", "2", "3"]
-    assert not (folder.root / "planning.json").exists()
+    assert [name for name in made if (folder.root / name).exists()] == []
+    left = {path.relative_to(folder.root).parts[0] for path in folder.root.rglob("*") if path.is_file()}
+    assert left == {"export.json", "nnUNet_raw", "nnUNet_preprocessed"}
     assert folder.exported_dataset() == str(dataset)
 
 
@@ -221,18 +284,40 @@ def test_script_exports_and_names_the_next_step(dataset, tmp_path, capsys):
 def test_costs_of_training_and_prediction_are_those_of_every_method(tmp_path, monkeypatch):
     figures = {
         **{"title": "nnU-Net 3d_fullres", "architecture": "nnunet_3d_fullres", "dimension": "3D"},
-        **{"parameters": 7, "training_seconds": 61.5, "peak_memory_gb": 2.5, "device": "cpu", "steps": 100},
+        **{"parameters": 7, "training_seconds": 61.5, "peak_memory_gb": 2.5, "device": "cpu", "steps": 75},
+        **{"planned_steps": 100},
         **{"epochs": 4, "batch_size": 2, "patch_size": [16, 64, 64], "plans": "P", "threads": 1},
     }
-    folder = WorkFolder(tmp_path)
+    folder = WorkFolder(tmp_path / "with a blank")
     folder.write_json("3d_fullres/training.json", figures)
     write_cost(folder.of("3d_fullres") / "cost.json", nnunet_commands.training_cost(figures))
     for number in (1, 2):
         (folder.raw / "imagesTs").mkdir(parents=True, exist_ok=True)
         (folder.raw / "imagesTs" / f"{number}.mha").touch()
-    monkeypatch.setattr(nnunet_commands, "run_command", lambda *_: nnunet_commands.StepCost(9.0, 1.25))
-    nnunet_commands.predict(folder, "3d_fullres", "cpu")
+    calls = []
+
+    def run_command(_, program, arguments):
+        calls.append(arguments)
+        if "--report" in arguments:
+            report = Path(arguments[arguments.index("--report") + 1])
+            report.write_text(json.dumps({"seconds_per_volume": 3.5, "gmac_per_volume": 8.0, "windows": 4}))
+        return nnunet_commands.StepCost(9.0, 1.25)
+
+    monkeypatch.setattr(nnunet_commands, "run_command", run_command)
+    command = f'python src/run_nnunet.py predict --configuration 3d_fullres --work "{folder.root}"'
+    folder.add_cost("train_3d_fullres", {})
+    with pytest.raises(DatasetError, match=f"not predicted yet. Run first: {command}"):
+        nnunet_commands.measure(folder, "3d_fullres")
+    nnunet_commands.predict(folder, "3d_fullres", "cpu", mirroring=False)
+    cost = read_cost(folder.of("3d_fullres") / "cost.json")
+    assert cost.seconds_per_volume is None  # of other volumes, with the start of the program: not comparable
+    nnunet_commands.measure(folder, "3d_fullres", threads=1)
+    assert "--mirroring" not in calls[1] and calls[1][calls[1].index("--threads") + 1] == "1"
+    model = Path(calls[1][calls[1].index("--model") + 1])
+    assert model == (folder.results / "nnUNetTrainer__P__3d_fullres").resolve()
     cost = read_cost(folder.of("3d_fullres") / "cost.json")
     assert (cost.training_peak_memory_gb, cost.training_device, cost.training_seconds) == (2.5, "cpu", 61.5)
-    assert (cost.seconds_per_volume, cost.peak_memory_gb, cost.seconds_per_volume_gpu) == (4.5, 1.25, None)
-    assert nnunet_commands.prediction_cost(3.0, nnunet_commands.StepCost(9.0, 1.0), "cuda").device is None
+    assert (cost.steps, cost.planned_steps) == (75, 100)
+    assert (cost.seconds_per_volume, cost.gmac_per_volume, cost.model_file_mb) == (3.5, 8.0, None)
+    costs = json.loads((folder.root / "nnunet_cost.json").read_text())
+    assert (costs["predict_3d_fullres"]["volumes"], costs["cost_3d_fullres"]["windows"]) == (2, 4)

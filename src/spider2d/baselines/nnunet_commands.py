@@ -13,21 +13,29 @@ from typing import Any
 
 from spider2d.baselines.nnunet_folder import CONFIGURATIONS, DATASET_ID, WorkFolder
 from spider2d.baselines.nnunet_plans import STOCK_PLANS, write_own_plans
+from spider2d.baselines.nnunet_run import TrainingSettings, claim_training
 from spider2d.cost_file import COST_NAME, Cost, add_cost, read_cost, write_cost
 from spider2d.errors import MissingPackageError, Spider2dError
 from spider2d.models.volume_nets import INSTALL_COMMAND
 
 _PLAN = "nnunetv2.experiment_planning.plan_and_preprocess_entrypoints:plan_and_preprocess_entry"
 _PREDICT = "nnunetv2.inference.predict_from_raw_data:predict_entry_point"
-_TRAIN_MODULE = "spider2d.baselines.nnunet_train"
+_TRAIN_MODULE, _MEASURE_MODULE = "spider2d.baselines.nnunet_train", "spider2d.baselines.nnunet_measure"
 
 
 @dataclass(frozen=True)
-class TrainingLength:
-    """How long to train; nnU-Net's own values are 1000 epochs of 250 iterations."""
+class TrainingMachine:
+    """On what to train; nothing of it decides the weights.
 
-    epochs: int = 1000
-    iterations: int = 250
+    Attributes:
+        device: "cpu" or "cuda".
+        workers: Processes that make samples; 0 = the training process itself.
+        threads: CPU threads of the network; None = all cores.
+    """
+
+    device: str = "cpu"
+    workers: int = 1
+    threads: int | None = None
 
 
 @dataclass(frozen=True)
@@ -73,39 +81,41 @@ def plan_and_preprocess(folder: WorkFolder, memory_target_gb: float | None, proc
 def train(
     folder: WorkFolder,
     configuration: str,
-    length: TrainingLength,
-    device: str,
-    base_features: int | None = None,
-    workers: int = 1,
-    threads: int | None = None,
+    settings: TrainingSettings,
+    machine: TrainingMachine,
+    max_minutes: float | None = None,
+    resume: bool = False,
 ) -> dict[str, Any]:
     """Train one configuration on the training side of the split.
 
     Args:
-        folder: Work folder, planned and preprocessed.
+        folder: Work folder, planned and preprocessed. `check_training` says whether it is free.
         configuration: "2d" or "3d_fullres".
-        length: Epochs and iterations.
-        device: "cpu" or "cuda".
-        base_features: Channels of the finest level, the others in proportion; None = as planned (32).
-        workers: Processes that make samples; 0 = the training process itself.
-        threads: CPU threads of the network; None = all cores.
+        settings: Length and width.
+        machine: Device, workers, threads.
+        max_minutes: End after the epoch in which they are over; None = train all epochs.
+        resume: Go on from nnU-Net's checkpoint; otherwise a former network of the configuration is removed.
 
     Returns:
-        What is in the configuration's ``cost.json``.
+        What is in the configuration's ``training.json``.
     """
-    plans = STOCK_PLANS if base_features is None else write_own_plans(folder.preprocessed, base_features)
-    ours = folder.of(configuration)
-    ours.mkdir(parents=True, exist_ok=True)
-    arguments = ["--configuration", configuration, "--plans", plans, "--device", device]
-    arguments += ["--epochs", str(length.epochs), "--iterations", str(length.iterations)]
-    arguments += [] if threads is None else ["--threads", str(threads)]
-    report = ours / "training.json"
-    cost = run_command(
-        folder, ["-m", _TRAIN_MODULE], [*arguments, "--report", str(report.resolve())], workers=workers
-    )
+    known = folder.of(configuration) / COST_NAME
+    peak_before_gb = read_cost(known).training_peak_memory_gb if resume and known.is_file() else None
+    claim_training(folder, configuration, settings, resume)
+    features = settings.base_features
+    plans = STOCK_PLANS if features is None else write_own_plans(folder.preprocessed, features)
+    report = folder.of(configuration) / "training.json"
+    arguments = ["--configuration", configuration, "--plans", plans, "--device", machine.device]
+    arguments += ["--epochs", str(settings.epochs), "--iterations", str(settings.iterations)]
+    arguments += [] if machine.threads is None else ["--threads", str(machine.threads)]
+    arguments += [] if max_minutes is None else ["--max-minutes", str(max_minutes)]
+    arguments += ["--resume"] if resume else []
+    arguments += ["--report", str(report.resolve())]
+    cost = run_command(folder, ["-m", _TRAIN_MODULE], arguments, machine.workers)
     figures = json.loads(report.read_text(encoding="utf-8"))
-    figures["peak_memory_gb"] = figures["peak_memory_gb"] or cost.peak_memory_gb
-    write_cost(ours / COST_NAME, training_cost(figures))
+    peaks_gb = [figures["peak_memory_gb"] or cost.peak_memory_gb, peak_before_gb]
+    figures["peak_memory_gb"] = max((peak for peak in peaks_gb if peak is not None), default=None)
+    write_cost(known, training_cost(figures))
     folder.add_cost(f"train_{configuration}", vars(cost) | figures)
     return figures
 
@@ -131,27 +141,55 @@ def predict(
     n_volumes = len(list(images.iterdir()))
     figures = {"volumes": n_volumes, "seconds_per_volume": round(cost.seconds / n_volumes, 2)}
     folder.add_cost(f"predict_{configuration}", vars(cost) | figures | {"mirroring": mirroring})
-    path = folder.of(configuration) / COST_NAME
-    write_cost(path, add_cost(read_cost(path), prediction_cost(figures["seconds_per_volume"], cost, device)))
     return output
 
 
-_SHARED_KEYS = ("title", "architecture", "dimension", "parameters", "training_seconds", "steps", "batch_size")
+def measure(
+    folder: WorkFolder, configuration: str, repeats: int = 3, threads: int | None = None
+) -> dict[str, Any]:
+    """Measure inference on the phantom every method is measured on; add it to ``cost.json``.
+
+    Args:
+        folder: Work folder with the predicted configuration; mirrored windows are used as they were there.
+        configuration: "2d" or "3d_fullres".
+        repeats: Timed runs after one to warm up.
+        threads: CPU threads; None = all cores.
+
+    Returns:
+        The figures, see `nnunet_measure.measure`.
+    """
+    mirroring = folder.read_prediction_cost(configuration)["mirroring"]
+    training = folder.read_json(f"{configuration}/training.json", f"train --configuration {configuration}")
+    model = folder.results / f"nnUNetTrainer__{training['plans']}__{configuration}"
+    report = folder.of(configuration) / "inference.json"
+    arguments = ["--model", str(model.resolve()), "--report", str(report.resolve())]
+    arguments += ["--repeats", str(repeats)] + (["--mirroring"] if mirroring else [])
+    arguments += [] if threads is None else ["--threads", str(threads)]
+    cost = run_command(folder, ["-m", _MEASURE_MODULE], arguments)
+    figures = json.loads(report.read_text(encoding="utf-8"))
+    folder.add_cost(f"cost_{configuration}", vars(cost) | figures)
+    path = folder.of(configuration) / COST_NAME
+    write_cost(path, add_cost(read_cost(path), inference_cost(figures)))
+    return figures
+
+
+_SHARED_KEYS = (
+    *("title", "architecture", "dimension", "parameters"),
+    *("training_seconds", "steps", "planned_steps", "batch_size", "threads"),
+)
 
 
 def training_cost(figures: dict[str, Any]) -> Cost:
     """Return what the comparison of methods reads of a training's figures."""
-    shared = {key: figures[key] for key in (*_SHARED_KEYS, "threads")}
+    shared = {key: figures[key] for key in _SHARED_KEYS}
     peak_gb, device = figures["peak_memory_gb"], figures["device"]
     return Cost(**shared, training_peak_memory_gb=peak_gb, training_device=device)
 
 
-def prediction_cost(seconds_per_volume: float, cost: StepCost, device: str) -> Cost:
-    """Return the same for predictions; the volumes are those of the data set, start-up included."""
-    where = f"{device}, mean of the data set's volumes, start-up of nnU-Net included"
-    if device == "cuda":
-        return Cost(seconds_per_volume_gpu=seconds_per_volume, gpu=where)
-    return Cost(seconds_per_volume=seconds_per_volume, device=where, peak_memory_gb=cost.peak_memory_gb)
+def inference_cost(figures: dict[str, Any]) -> Cost:
+    """Return what the comparison of methods reads of the figures of inference."""
+    shared = {key: value for key, value in figures.items() if key in Cost.model_fields}
+    return Cost(**shared)
 
 
 def run_command(

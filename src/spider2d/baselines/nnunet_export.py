@@ -30,7 +30,7 @@ def export_dataset(dataset_root: Path, folder: WorkFolder) -> list[ExportedSerie
 
     Args:
         dataset_root: Data set in SPIDER's form; series without a mask are left out.
-        folder: Where to write. An earlier export, its plans and preprocessed data are removed first.
+        folder: Where to write. An earlier export, its networks and their predictions are removed first.
 
     Returns:
         The exported series.

@@ -31,25 +31,23 @@ def import_predictions(folder: WorkFolder, configuration: str, preview: bool = F
         The reports, in the order of the series.
 
     Raises:
-        DatasetError: A class map is missing.
+        DatasetError: The configuration was not predicted, or a class map is missing.
         VolumeError: A class map does not lie on the exported grid, or a file cannot be read.
     """
     class_maps, output = folder.of(configuration) / "class_maps", folder.of(configuration) / "predictions"
-    costs = folder.read_json("nnunet_cost.json", "train")
-    step = f"predict_{configuration}"
-    if step not in costs:
-        raise DatasetError(f"{class_maps}: not predicted yet. Run first: {_predict_command(configuration)}")
+    prediction = folder.read_prediction_cost(configuration)
     make_writable_folder(output)
-    training = folder.read_json(f"{configuration}/training.json", "train")
-    run = describe_run(training, costs[step])
+    training = folder.read_json(f"{configuration}/training.json", f"train --configuration {configuration}")
+    run = describe_run(training, prediction)
     series = [one for one in folder.read_export() if one.subset == VALIDATION]
     reports = []
     for one in tqdm(series, desc="importing", unit="volume"):
         job = _job(one.name, Path(one.image), output, preview)
         class_map = class_maps / f"{one.name}{FILE_SUFFIX}"
         if not class_map.is_file():
-            raise DatasetError(f"{class_map}: not there. Run again: {_predict_command(configuration)}")
-        reports.append(import_one(job, class_map, run, costs[step]["seconds_per_volume"]))
+            command = folder.command(f"predict --configuration {configuration}")
+            raise DatasetError(f"{class_map}: not there. Run again: {command}")
+        reports.append(import_one(job, class_map, run, prediction["seconds_per_volume"]))
     return reports
 
 
@@ -100,7 +98,3 @@ def describe_run(training: dict[str, Any], prediction: dict[str, Any]) -> dict[s
 def _job(name: str, image: Path, output: Path, preview: bool) -> Job:
     picture = output / f"{name}.png" if preview else None
     return Job(name, image, output / f"{name}{FILE_SUFFIX}", output / f"{name}.json", picture)
-
-
-def _predict_command(configuration: str) -> str:
-    return f"python src/run_nnunet.py predict --configuration {configuration}"

@@ -6,6 +6,7 @@ nnU-Net's documented way to change a network is to edit a copy of the plans file
 import json
 from pathlib import Path
 
+from spider2d import cli
 from spider2d.atomic_write import write_text
 from spider2d.errors import DatasetError
 
@@ -24,7 +25,8 @@ def write_own_plans(preprocessed: Path, base_features: int) -> str:
     """
     path = preprocessed / f"{STOCK_PLANS}.json"
     if not path.is_file():
-        raise DatasetError(f"{path}: no plans. Run first: python src/run_nnunet.py train")
+        work = cli.quoted(preprocessed.parents[1])
+        raise DatasetError(f"{path}: no plans. Run first: python src/run_nnunet.py train --work {work}")
     plans = json.loads(path.read_text(encoding="utf-8"))
     name = f"{OWN_PLANS}_{base_features}"
     plans["plans_name"] = name
