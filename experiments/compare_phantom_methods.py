@@ -134,11 +134,14 @@ def nnunet_steps(folder: Path, data: Path, epochs: int, max_minutes: float) -> S
     """Return the steps of a small 3d_fullres nnU-Net by way of its own package."""
     script, work = "src/run_nnunet.py", ["--work", folder / "work"]
     small = ["--memory-target-gb", 1, "--base-features", 8, "--epochs", epochs, "--iterations", 25]
+    training = [script, "train", *work, *small, "--threads", 1, "--max-minutes", max_minutes]
+    begun = any((folder / "work").rglob("checkpoint_*.pth"))
     return [
         ("export", [script, "export", *work, "--dataset", data]),
-        ("training", [script, "train", *work, *small, "--threads", 1, "--max-minutes", max_minutes]),
+        ("training", [*training, "--resume"] if begun else training),
         ("inference", [script, "predict", *work, "--no-mirroring"]),
         ("import", [script, "import", *work]),
+        ("cost", [script, "cost", *work, "--repeats", 1]),
     ]
 
 

@@ -14,8 +14,6 @@ from spider2d import cli
 from spider2d.cost_file import COST_NAME, Cost, add_cost, read_cost, write_cost
 from spider2d.errors import CheckpointError
 
-SHAPE_SRA, SPACING_SRA_MM = (17, 512, 512), (4.0, 0.6, 0.6)
-
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
@@ -32,29 +30,13 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def write_phantom(folder: Path) -> Path:
-    """Write the phantom every method is measured on, and return its file."""
-    import numpy as np
-
-    from spider2d.data.phantom.dataset import stored_image, volume_on_grid
-    from spider2d.data.phantom.series import make_series
-    from spider2d.data.volume import from_canonical, write_volume
-
-    series = make_series(1, "t2", SHAPE_SRA, SPACING_SRA_MM)
-    rng = np.random.default_rng(1)
-    like = volume_on_grid(series, rng)
-    path = folder / "phantom.mha"
-    write_volume(path, from_canonical(stored_image(series, rng), like))
-    return path
-
-
 def main(args: argparse.Namespace) -> None:
     """Measure, add what the training noted, write, print."""
     if not args.checkpoint.is_file():
         raise CheckpointError(f"{args.checkpoint}: no such checkpoint; python src/train.py makes one")
     import torch
 
-    from spider2d.reports.measure_cost import measure_cost
+    from spider2d.reports.measure_cost import measure_cost, write_phantom
 
     if args.threads:
         torch.set_num_threads(args.threads)

@@ -30,7 +30,7 @@ def test_every_step_is_a_command_its_script_understands(tmp_path):
 def test_nnunet_predictions_are_scored_where_they_are_written(tmp_path):
     args = parsed(tmp_path)
     titles, commands = zip(*study.method_steps(method("nnunet"), args), strict=True)
-    assert titles == ("export", "training", "inference", "import", "scores")
+    assert titles == ("export", "training", "inference", "import", "cost", "scores")
     assert str(tmp_path / "nnunet" / "work" / "3d_fullres" / "predictions") in commands[-1]
     for script, *words in commands:
         load_script(script).parse_args(words)

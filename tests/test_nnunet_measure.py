@@ -3,7 +3,6 @@ import types
 import numpy as np
 import pytest
 import torch
-from load_script import load_script
 from painted_spine import LPS, PIR, paint_volume
 
 from spider2d.baselines import nnunet_measure
@@ -70,15 +69,3 @@ def test_a_slow_network_is_timed_by_its_first_run_alone(monkeypatch, tmp_path):
 
 def test_file_size_is_that_of_the_weights():
     assert weights_mb({"weight": torch.zeros(1_000_000)}) == pytest.approx(4.0, abs=0.01)
-
-
-def test_the_volume_is_the_one_every_method_is_measured_on(monkeypatch, tmp_path):
-    script = load_script("experiments/measure_cost.py")
-    same = ("SHAPE_SRA", "SPACING_SRA_MM")
-    assert [getattr(script, name) for name in same] == [getattr(nnunet_measure, name) for name in same]
-    for module in (script, nnunet_measure):
-        monkeypatch.setattr(module, "SHAPE_SRA", (7, 128, 96))
-    first, second = (
-        module.write_phantom(tmp_path / name) for name, module in (("a", script), ("b", nnunet_measure))
-    )
-    assert first.read_bytes() == second.read_bytes()

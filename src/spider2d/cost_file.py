@@ -39,6 +39,7 @@ class Cost(ConfigModel):
         volume_spacing_sra_mm: Its spacing.
         seconds_per_volume: From file to label file with the network loaded, on the CPU.
         device: The CPU and its number of threads.
+        inference_precision: Of the network on that CPU.
         peak_memory_gb: Largest resident memory of the process that measured ``seconds_per_volume``.
         seconds_per_volume_gpu: The same on a GPU.
         gpu: Name of that GPU.
@@ -65,6 +66,7 @@ class Cost(ConfigModel):
     volume_spacing_sra_mm: tuple[Amount, Amount, Amount] | None = None
     seconds_per_volume: Amount | None = None
     device: str | None = None
+    inference_precision: str | None = None
     peak_memory_gb: Amount | None = None
     seconds_per_volume_gpu: Amount | None = None
     gpu: str | None = None

@@ -19,16 +19,11 @@ import torch
 
 from spider2d.atomic_write import write_text
 from spider2d.cost_file import peak_memory_gb
-from spider2d.data.phantom.dataset import stored_image, volume_on_grid
-from spider2d.data.phantom.series import make_series
-from spider2d.data.volume import from_canonical, read_volume, to_canonical, write_volume
+from spider2d.data.volume import read_volume, to_canonical, write_volume
 from spider2d.inference.restack import ClassVolume
 from spider2d.inference.segment import label_classes
-from spider2d.reports.measure_cost import SLOW_SECONDS, _cpu_name
+from spider2d.reports.measure_cost import SLOW_SECONDS, describe_cpu, write_phantom
 from spider2d.training.cost import forward_gmac
-
-# The phantom of experiments/measure_cost.py; a test compares the two files.
-SHAPE_SRA, SPACING_SRA_MM = (17, 512, 512), (4.0, 0.6, 0.6)
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -52,16 +47,6 @@ def main(args: argparse.Namespace) -> None:
         volume = write_phantom(Path(folder))
         figures = measure(args.model, args.mirroring, volume, args.repeats)
     write_text(args.report, json.dumps(figures, indent=1) + "\n")
-
-
-def write_phantom(folder: Path) -> Path:
-    """Write the phantom every method is measured on, and return its file."""
-    series = make_series(1, "t2", SHAPE_SRA, SPACING_SRA_MM)
-    rng = np.random.default_rng(1)
-    like = volume_on_grid(series, rng)
-    path = folder / "phantom.mha"
-    write_volume(path, from_canonical(stored_image(series, rng), like))
-    return path
 
 
 def measure(model: Path, mirroring: bool, volume: Path, repeats: int) -> dict[str, Any]:
@@ -97,7 +82,8 @@ def measure(model: Path, mirroring: bool, volume: Path, repeats: int) -> dict[st
         "volume_shape_sra": shape_sra,
         "volume_spacing_sra_mm": spacing_sra_mm,
         "seconds_per_volume": seconds,
-        "device": f"{_cpu_name()}, {torch.get_num_threads()} threads, fp32",
+        "device": describe_cpu(),
+        "inference_precision": "fp32",
         "peak_memory_gb": peak_gb,
     }
     return figures | (_gpu_figures(model, mirroring, volume, repeats) if torch.cuda.is_available() else {})

@@ -10,7 +10,7 @@ from spider2d.reports.wording import NOT_AVAILABLE, amount, duration
 def cost_table(comparison: Comparison) -> Table:
     """Return what inference takes with every method."""
     columns = ("method", "dim.", "network", "parameters, M", "file, MB", "GMAC per slice", "GMAC per volume")
-    columns += ("s per volume", "peak memory, GB", "s per volume, GPU")
+    columns += ("s per volume", "precision", "peak memory, GB", "s per volume, GPU")
     rows = tuple((run.name, run.dimension or NOT_AVAILABLE, *_inference(run.cost)) for run in comparison.runs)
     return Table(columns, rows, "Cost of inference", _cost_note(comparison), text_columns=3)
 
@@ -24,6 +24,7 @@ def _inference(cost: Cost) -> tuple[str, ...]:
         amount(cost.gmac_per_slice),
         amount(cost.gmac_per_volume),
         amount(cost.seconds_per_volume),
+        cost.inference_precision or NOT_AVAILABLE,
         amount(cost.peak_memory_gb),
         amount(cost.seconds_per_volume_gpu),
     )

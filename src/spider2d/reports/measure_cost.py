@@ -10,18 +10,33 @@ import tempfile
 import time
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from spider2d.checkpoint import load_network
 from spider2d.cost_file import Cost, peak_memory_gb
-from spider2d.data.volume import Volume, read_volume, to_canonical, write_volume
+from spider2d.data.phantom.dataset import stored_image, volume_on_grid
+from spider2d.data.phantom.series import make_series
+from spider2d.data.volume import Volume, from_canonical, read_volume, to_canonical, write_volume
 from spider2d.inference.segment import SegmentOptions, segment_volume
 from spider2d.inference.slicewise import choose_precision
 from spider2d.models.spec import NetworkSpec
 
+PHANTOM_SHAPE_SRA, PHANTOM_SPACING_SRA_MM = (17, 512, 512), (4.0, 0.6, 0.6)
+"""The volume every method is measured on where no other is named."""
 SLOW_SECONDS = 20.0
 """A network whose first run takes longer is timed by that run alone: warming up is lost in it."""
+
+
+def write_phantom(folder: Path) -> Path:
+    """Write the phantom every method is measured on, and return its file."""
+    series = make_series(1, "t2", PHANTOM_SHAPE_SRA, PHANTOM_SPACING_SRA_MM)
+    rng = np.random.default_rng(1)
+    like = volume_on_grid(series, rng)
+    path = folder / "phantom.mha"
+    write_volume(path, from_canonical(stored_image(series, rng), like))
+    return path
 
 
 def measure_cost(checkpoint: Path, volume_path: Path, repeats: int = 3) -> Cost:
@@ -58,7 +73,8 @@ def measure_cost(checkpoint: Path, volume_path: Path, repeats: int = 3) -> Cost:
         volume_shape_sra=array_sra.shape,
         volume_spacing_sra_mm=tuple(round(float(mm), 4) for mm in spacing_sra_mm),
         seconds_per_volume=seconds,
-        device=f"{_cpu_name()}, {torch.get_num_threads()} threads, {choose_precision('auto', 'cpu')}",
+        device=describe_cpu(),
+        inference_precision=choose_precision("auto", "cpu"),
         peak_memory_gb=peak_gb,
     )
     if not torch.cuda.is_available():
@@ -100,8 +116,12 @@ def _count_operations(network: torch.nn.Module, spec: NetworkSpec, volume: Volum
     return counter.get_total_flops() / 2 / 1e9
 
 
+def describe_cpu() -> str:
+    """Return the processor, by its name where the system tells it, and the number of threads torch uses."""
+    return f"{_cpu_name()}, {torch.get_num_threads()} threads"
+
+
 def _cpu_name() -> str:
-    """Return the processor's name where the system tells it, else its kind."""
     information = Path("/proc/cpuinfo")
     if information.is_file():
         for line in information.read_text(encoding="utf-8").splitlines():
