@@ -43,7 +43,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         choices=("superior-first", "inferior-first"),
         help="accept 2D images whose first row shows this end, columns running from anterior to posterior",
     )
-    parser.add_argument("--tta", action="store_true", help="average over image variants: 5-6 times slower")
+    parser.add_argument(
+        "--tta",
+        action=argparse.BooleanOptionalAction,
+        help="average over image variants, 5-6 times slower (default: for single slices only)",
+    )
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument(
         "--precision", choices=("auto", "fp32", "bf16"), default="auto", help="auto: bf16 where it is fast"

@@ -71,6 +71,17 @@ def test_batches_and_augmentation_do_not_change_a_clear_answer():
     np.testing.assert_array_equal(all_slices, labels)
 
 
+@pytest.mark.parametrize(
+    ("n_slices", "wanted", "augmented"),
+    [(9, None, False), (1, None, True), (9, True, True), (1, False, False)],
+)
+def test_a_single_slice_is_averaged_over_variants_unless_told_otherwise(n_slices, wanted, augmented):
+    classes_sra = paint_classes()[4 : 4 + n_slices] if n_slices == 1 else paint_classes()
+    volume, _ = paint_volume(LPS, classes_sra)
+    report = segment(volume, SegmentOptions(test_time_augmentation=wanted)).report
+    assert report["test_time_augmentation"] is augmented
+
+
 def test_a_promoted_2d_image_is_segmented_and_stays_2d():
     volume, classes_sra = paint_volume(LPS)
     image_hw = to_canonical(volume).array_sra[4]

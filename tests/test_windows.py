@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from painted_spine import LEVELS, LPS, PIR, PIXEL_MM, paint_volume
+from painted_spine import LEVELS, LPS, PIR, PIXEL_MM, paint_classes, paint_volume
 
 from spider2d.data.volume import to_canonical
 from spider2d.inference.segment import CPU_BATCH_VOXELS, SegmentOptions, choose_batch_size, segment_volume
@@ -94,12 +94,15 @@ def test_a_painted_spine_comes_back_through_the_whole_way(direction):
     assert segmentation.labels.geometry == volume.geometry
 
 
-def test_test_time_augmentation_does_not_change_a_clear_answer():
-    volume, _ = paint_volume(LPS)
-    plain = segment_volume(volume, ReadsVoxels(), spec()).labels.array_zyx
-    options = SegmentOptions(test_time_augmentation=True)
-    augmented = segment_volume(volume, ReadsVoxels(), spec(), options).labels.array_zyx
-    assert np.mean(plain != augmented) < 0.02
+def test_mirrored_windows_are_turned_back_before_they_are_averaged():
+    one_sided = paint_classes()[3:7]  # as deep as a window
+    one_sided[2:] = 0
+    volume, _ = paint_volume(LPS, one_sided)
+    plain = segment_volume(volume, ReadsVoxels(), spec())
+    averaged = segment_volume(volume, ReadsVoxels(), spec(), SegmentOptions(test_time_augmentation=True))
+    assert np.mean(plain.labels.array_zyx != averaged.labels.array_zyx) < 0.02
+    confidences = [instance["confidence"] for instance in averaged.report["instances"]]
+    assert len(confidences) >= 5 and np.median(confidences) > 0.9  # one of four variants: 0.75 if not turned
 
 
 def test_small_windows_go_through_together():

@@ -105,7 +105,6 @@ def describe_run(checkpoint: Path, spec: NetworkSpec, options: SegmentOptions) -
         },
         "device": options.device,
         "precision": options.precision,
-        "test_time_augmentation": options.test_time_augmentation,
     }
 
 

@@ -38,13 +38,14 @@ class SegmentOptions:
         device: Torch device of the network, "cpu" or "cuda".
         precision: "fp32" or "bf16" (autocast).
         batch_pixels: Pixels per forward pass; None chooses by the device's memory.
-        test_time_augmentation: Average over variants of each slice.
+        test_time_augmentation: Average over variants of each slice; None = where there is a single one, which
+            gains most by it and takes no time.
     """
 
     device: str = "cpu"
     precision: Literal["fp32", "bf16"] = "fp32"
     batch_pixels: int | None = None
-    test_time_augmentation: bool = False
+    test_time_augmentation: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -93,20 +94,23 @@ def segment_volume(
     _check_extent(array_sra.shape, spacing_sra_mm)
     with watch.stage("prepare"):
         stack_shw, window = prepare_stack(array_sra, spacing_sra_mm, spec.pixel_size_mm)
+    wanted = options.test_time_augmentation
+    augmented = len(stack_shw) == 1 if wanted is None else wanted
     batches = predict_stack(
         network,
         stack_shw,
         spacing_sra_mm[0],
         spec,
         batch_size=choose_batch_size(forward_size(spec, stack_shw.shape[1:]), options),
-        test_time_augmentation=options.test_time_augmentation,
+        test_time_augmentation=augmented,
         device=options.device,
         precision=options.precision,
     )
     with watch.stage("restack"):
         class_volume = restack(_timed(batches, watch), array_sra.shape, spec.offset_head)
     watch.seconds["restack"] -= watch.seconds["network"]
-    return label_classes(volume, class_volume, watch, {"intensity_window": [window.low, window.high]})
+    extra = {"intensity_window": [window.low, window.high], "test_time_augmentation": augmented}
+    return label_classes(volume, class_volume, watch, extra)
 
 
 def label_classes(
