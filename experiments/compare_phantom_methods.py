@@ -49,10 +49,10 @@ class Method:
 
 
 METHODS = (
-    Method("2d", "2D U-Net", "2D", "phantom_2d", 1600),
-    Method("25d", "2.5D U-Net", "2.5D", "phantom_25d", 1500),
-    Method("unet3d", "3D U-Net", "3D", "phantom_unet3d", 460, "monai"),
-    Method("unetr", "UNETR", "3D", "phantom_unetr", 380, "monai"),
+    Method("2d", "2D U-Net", "2D", "phantom_2d", 1250),
+    Method("25d", "2.5D U-Net", "2.5D", "phantom_25d", 1150),
+    Method("unet3d", "3D U-Net", "3D", "phantom_unet3d", 420, "monai"),
+    Method("unetr", "UNETR", "3D", "phantom_unetr", 340, "monai"),
     Method("nnunet", "nnU-Net", "3D", None, 8, "nnunetv2"),
 )
 

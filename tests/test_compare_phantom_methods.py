@@ -95,7 +95,7 @@ def test_a_method_that_fails_leaves_no_mark_and_does_not_stop_the_others(tmp_pat
 
 def test_no_checkpoint_is_chosen_by_the_scored_patients(tmp_path):
     command = study.method_steps(method("2d"), parsed(tmp_path, "--length", "0.5"))[0][1]
-    assert {"training.steps=800", "validation.every_steps=800"} <= set(command)
+    assert {"training.steps=625", "validation.every_steps=625"} <= set(command)
 
 
 def test_study_names_every_method_the_cost_nnunet_wrote_and_what_was_left_out(tmp_path):
