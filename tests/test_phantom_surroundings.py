@@ -1,12 +1,20 @@
 """What lies around the phantom's spine, and where."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from spider2d.data.phantom.anatomy import sample_anatomy
 from spider2d.data.phantom.field_of_view import place_grid, sample_padding
 from spider2d.data.phantom.habitus import sample_habitus
-from spider2d.data.phantom.surroundings import locate, paint_surroundings, sample_noises
+from spider2d.data.phantom.surroundings import (
+    locate,
+    paint_fat_webs,
+    paint_psoas,
+    paint_surroundings,
+    sample_noises,
+)
 from spider2d.data.phantom.tissues import TISSUE
 
 SHAPE, SPACING = (21, 150, 160), (4.4, 2.0, 2.0)
@@ -86,3 +94,38 @@ def test_short_grids_are_padded_at_most_in_the_corners():
         sample_padding(np.random.default_rng(s), (3, 200, 200), (4.0, 1.0, 1.0)).mean() for s in range(8)
     ]
     assert min(padded) == 0 < max(padded) < 0.1
+
+
+def test_threads_darken_fat_behind_the_front_of_the_spine_alone(scene):
+    anatomy, grid, _ = scene
+    place, noises = locate(anatomy, grid), sample_noises(2, grid)
+    tissues = np.full(SHAPE, TISSUE["deep_fat"], np.uint8)
+    tissues[:, :, :5] = TISSUE["muscle"]
+    paint_fat_webs(tissues, noises, place, 0.0)
+    assert np.isin(tissues, [TISSUE["deep_fat"], TISSUE["muscle"]]).all()
+    paint_fat_webs(tissues, noises, place, 0.15)
+    threads = np.isin(tissues, [TISSUE["muscle_fat"], TISSUE["interspinous"]])
+    behind = np.broadcast_to(place.posterior > place.front - 20, SHAPE)
+    assert 0.1 < threads[behind].mean() < 0.5 and not threads[~behind].any()
+    assert (tissues[:, :, :5] == TISSUE["muscle"]).all()
+
+
+def test_psoas_of_half_the_size_leaves_fat_beside_the_bodies(scene):
+    anatomy, grid, _ = scene
+    place, noises = locate(anatomy, grid), sample_noises(2, grid)
+    habitus, sizes = sample_habitus(anatomy), {}
+    for size, gap_mm in ((1.0, 0.0), (0.5, 0.0), (1.0, 5.0)):
+        tissues = np.full(SHAPE, TISSUE["deep_fat"], np.uint8)
+        varied = replace(habitus, psoas_size=size, psoas_gap_mm=gap_mm)
+        paint_psoas(tissues, noises, place, place.posterior + 0 * noises.lumps, varied)
+        muscle = np.argwhere(tissues != TISSUE["deep_fat"])
+        sizes[size, gap_mm] = len(muscle), np.broadcast_to(place.side, SHAPE)[tuple(muscle.T)].min()
+    assert 0.15 < sizes[0.5, 0.0][0] / sizes[1.0, 0.0][0] < 0.3  # a quarter of the section
+    assert sizes[1.0, 5.0][1] >= sizes[1.0, 0.0][1] + 3
+
+
+def test_only_wild_patients_have_threads_and_another_psoas():
+    habitus = sample_habitus(sample_anatomy(3))
+    assert (habitus.fat_webs, habitus.psoas_size, habitus.psoas_gap_mm) == (0.0, 1.0, 0.0)
+    wild = sample_habitus(sample_anatomy(3, wildness=0.4))
+    assert 0 < wild.fat_webs <= 0.15 and 0.5 <= wild.psoas_size <= 1.1 and -2 <= wild.psoas_gap_mm <= 5
