@@ -54,13 +54,13 @@ def nearest_slices(n_slices: int, n_new: int, wanted: Sequence[int]) -> np.ndarr
     return np.minimum(nearest.astype(np.intp), n_slices - 1)
 
 
-def resample_slices(stack_shw: np.ndarray, n_new: int, wanted: Sequence[int] | None = None) -> np.ndarray:
+def resample_slices(stack_shw: np.ndarray, n_new: int, wanted: range | None = None) -> np.ndarray:
     """Resample images along the slice axis.
 
     Args:
         stack_shw: Real array (S, H, W), possibly memory-mapped: only slices that are needed are read.
         n_new: Number of slices over the same extent.
-        wanted: Indices of the new slices to return; None for all.
+        wanted: The new slices to return, without gaps; None for all.
 
     Returns:
         float32 array (len(wanted), H, W).
@@ -68,7 +68,7 @@ def resample_slices(stack_shw: np.ndarray, n_new: int, wanted: Sequence[int] | N
     n_slices = len(stack_shw)
     wanted = range(n_new) if wanted is None else wanted
     if n_new == n_slices:
-        return np.array(stack_shw[wanted[0] : wanted[-1] + 1], dtype=np.float32)
+        return np.array(stack_shw[wanted.start : wanted.stop], dtype=np.float32)
     weights = interpolation_weights(n_slices, n_new, wanted)
     weights[weights < _NEGLIGIBLE] = 0
     weights /= weights.sum(axis=1, keepdims=True)
