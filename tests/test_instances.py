@@ -302,26 +302,11 @@ def test_phantom_is_recovered_in_every_variant(number, variant):
     assert np.mean(list(dice_by_label(held, labels).values())) > 0.98
 
 
-def bones_behind_a_canal(n_slices):
-    """Return a map of a canal, three pieces of bone behind it, 9, 8 and 10 rows high, and a speck."""
-    classes = np.zeros((n_slices, 120, 80), np.uint8)
-    classes[:, 5:115, 20:30] = CANAL
-    for row, rows in ((15, 9), (60, 8), (100, 10)):
-        classes[:, row : row + rows, 40:50] = VERTEBRA
-    classes[:, 40:43, 60:63] = VERTEBRA
-    return classes
-
-
-def test_a_lone_slice_without_bodies_has_its_pieces_numbered_from_the_bottom():
-    result = label_instances(bones_behind_a_canal(1), (1.0, 1.0, 1.0))
-    assert [int(result.labels_sra[0, row, 45]) for row in (104, 63, 19)] == [1, 2, 3]
-    assert not result.labels_sra[0, 41, 61]
-    assert result.notes == [
-        "no vertebral body in this slice: its pieces of bone are numbered from the bottom"
-    ]
-
-
 def test_bones_without_a_body_in_many_slices_are_no_vertebrae():
-    result = label_instances(bones_behind_a_canal(5), (1.0, 1.0, 1.0))
+    classes = np.zeros((5, 120, 80), np.uint8)
+    classes[:, 5:115, 20:30] = CANAL
+    for row in (15, 60, 100):
+        classes[:, row : row + 9, 40:50] = VERTEBRA
+    result = label_instances(classes, (1.0, 1.0, 1.0))
     assert set(np.unique(result.labels_sra)) == {0, CANAL_LABEL}
     assert result.notes == ["no vertebra was found"]

@@ -4,8 +4,6 @@ import cc3d
 import numpy as np
 from scipy import spatial
 
-from spider2d.labels import MAX_VERTEBRA_LABEL
-
 MIN_PIECE_MM3 = 60.0
 """Loose pieces smaller than this are noise."""
 MAX_GAP_MM = 12.0
@@ -14,7 +12,6 @@ LARGE_SHARE = 0.15
 """A loose piece with this share of the largest one is no fragment: it is kept as it is."""
 CANAL_REACH_MM = 15.0
 MAX_MAIN_POINTS = 4000
-MIN_PIECE_MM2 = 30.0
 
 
 def clean_canal(canal_sra: np.ndarray, spacing_sra_mm: tuple[float, float, float]) -> np.ndarray:
@@ -126,26 +123,3 @@ def _gap_mm(
         points = points_of(main)
         main_points[main] = points[:: 1 + len(points) // MAX_MAIN_POINTS]
     return float(spatial.cKDTree(main_points[main]).query(points_of(piece))[0].min())
-
-
-def number_pieces(bone_sra: np.ndarray, spacing_sra_mm: tuple[float, float, float]) -> np.ndarray:
-    """Number the connected pieces of bone from the bottom up, by the middle of each.
-
-    For a single slice beside the bodies, where there is nothing better to tell the vertebrae apart by.
-
-    Args:
-        bone_sra: bool (S, R, A), rows from the head down.
-        spacing_sra_mm: Voxel size in mm.
-
-    Returns:
-        uint8 (S, R, A): 1 = the lowest piece; 0 for pieces of less than ``MIN_PIECE_MM2`` in plane and for
-        those beyond the largest vertebra label.
-    """
-    pieces = cc3d.connected_components(bone_sra, connectivity=26)
-    statistics = cc3d.statistics(pieces)
-    areas_mm2 = statistics["voxel_counts"] * spacing_sra_mm[1] * spacing_sra_mm[2]
-    large = [piece for piece in range(1, len(areas_mm2)) if areas_mm2[piece] >= MIN_PIECE_MM2]
-    large.sort(key=lambda piece: -statistics["centroids"][piece][1])
-    label_of = np.zeros(len(areas_mm2), np.uint8)
-    label_of[large[:MAX_VERTEBRA_LABEL]] = np.arange(1, min(len(large), MAX_VERTEBRA_LABEL) + 1)
-    return label_of[pieces]

@@ -11,8 +11,9 @@ import edt
 import numpy as np
 
 from spider2d.errors import VolumeError
+from spider2d.inference import lone_slice
 from spider2d.inference.boundary import Boundary
-from spider2d.inference.cleanup import clean_canal, number_pieces, tidy_instances
+from spider2d.inference.cleanup import clean_canal, tidy_instances
 from spider2d.inference.discs import find_discs
 from spider2d.inference.levels import (
     BodySample,
@@ -25,11 +26,7 @@ from spider2d.inference.levels import (
 from spider2d.inference.numbering import describe, number_levels, topmost_is_cut, vertebra_labels
 from spider2d.inference.spine_frame import FAR_MM, SpineFrame, fit_spine
 from spider2d.inference.vertebra_assign import Bone, assign_levels
-from spider2d.labels import BACKGROUND, CANAL, CANAL_LABEL, DISC, N_CLASSES, VERTEBRA
-
-LONE_SLICE = 3
-"""Slices of a padded box that holds one slice."""
-LONE_SLICE_NOTE = "no vertebral body in this slice: its pieces of bone are numbered from the bottom"
+from spider2d.labels import BACKGROUND, CANAL, CANAL_LABEL, DISC, DISC_OFFSET, N_CLASSES, VERTEBRA
 
 
 @dataclass(frozen=True)
@@ -125,18 +122,21 @@ def _label_box(
     body_volume, body_reach = body_sizes(boundaries, bodies)
     is_disc = [boundary.disc for boundary in boundaries]
     numbering = number_levels(body_volume, body_reach, is_disc)
-    is_body = frame.in_front_of_wall(vertebra_mm)
-    disc_labels = [numbering.disc_label(index) for index in np.flatnonzero(is_disc)]
-    vertebrae = _tidied(classes.shape, vertebra_index, vertebra_labels(level, is_body, numbering), spacing)
-    notes = describe(numbering, is_disc)
-    if len(classes) == LONE_SLICE and not vertebrae.any():
-        vertebrae = number_pieces(classes == VERTEBRA, spacing)
-        notes = [LONE_SLICE_NOTE] if vertebrae.any() else notes
+    if lone_slice.is_beside_bodies(len(classes), body_volume, numbering, spacing[0]):
+        vertebrae, first_numbers = lone_slice.number_pieces(bone, level, len(body_volume))
+        disc_labels = [DISC_OFFSET + first_numbers[index + 1] for index in np.flatnonzero(is_disc)]
+        cut, notes = False, [lone_slice.NOTE]
+    else:
+        is_body = frame.in_front_of_wall(vertebra_mm)
+        vertebrae = _tidied(
+            classes.shape, vertebra_index, vertebra_labels(level, is_body, numbering), spacing
+        )
+        disc_labels = [numbering.disc_label(index) for index in np.flatnonzero(is_disc)]
+        cut, notes = topmost_is_cut(vertebrae, body_volume, numbering, top_row), describe(numbering, is_disc)
     labels += vertebrae
     labels += _tidied(
         classes.shape, disc_index, np.array([*disc_labels, 0], dtype=np.uint8)[disc_number], spacing
     )
-    cut = topmost_is_cut(labels, body_volume, numbering, top_row)
     return labels, cut, notes
 
 
