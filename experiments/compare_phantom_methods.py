@@ -53,7 +53,7 @@ METHODS = (
     Method("25d", "2.5D U-Net", "2.5D", "phantom_25d", 1150),
     Method("unet3d", "3D U-Net", "3D", "phantom_unet3d", 420, "monai"),
     Method("unetr", "UNETR", "3D", "phantom_unetr", 340, "monai"),
-    Method("nnunet", "nnU-Net", "3D", None, 8, "nnunetv2"),
+    Method("nnunet", "nnU-Net", "3D", None, 13, "nnunetv2"),
 )
 
 Steps = list[tuple[str, list[str]]]

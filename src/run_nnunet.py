@@ -12,11 +12,15 @@ After train --max-minutes M, Ctrl-C or a kill, the same train command with --res
 """
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
 from spider2d import cli
 from spider2d.baselines.nnunet_folder import CONFIGURATIONS, WorkFolder
+
+MAX_PROCESSES = 8
+"""Of the preprocessing; each holds a volume or two."""
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -105,7 +109,7 @@ def run_train(args: argparse.Namespace) -> None:
     folder = WorkFolder(args.work)
     settings = TrainingSettings(args.epochs, args.iterations, args.base_features, args.memory_target_gb)
     check_training(folder, args.configuration, settings, args.resume, args.overwrite)
-    plan_and_preprocess(folder, args.memory_target_gb)
+    plan_and_preprocess(folder, args.memory_target_gb, min(os.cpu_count() or 1, MAX_PROCESSES))
     machine = TrainingMachine(choose_device(args.device), args.workers, args.threads)
     cost = train(folder, args.configuration, settings, machine, args.max_minutes, args.resume)
     print(
