@@ -139,7 +139,7 @@ def nnunet_steps(folder: Path, data: Path, epochs: int, max_minutes: float) -> S
     return [
         ("export", [script, "export", *work, "--dataset", data]),
         ("training", [*training, "--resume"] if begun else training),
-        ("inference", [script, "predict", *work, "--no-mirroring"]),
+        ("inference", [script, "predict", *work, "--no-mirroring", "--step-size", 0.75]),
         ("import", [script, "import", *work]),
         ("cost", [script, "cost", *work, "--repeats", 1]),
     ]

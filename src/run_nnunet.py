@@ -51,6 +51,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     train.add_argument("--threads", type=cli.whole_number(1), help="CPU threads (default: all cores)")
     predict = _step(steps, "predict", "predict the validation images", with_configuration=True)
     predict.add_argument("--no-mirroring", action="store_true", help="4 (2d) or 8 times as fast")
+    predict.add_argument(
+        "--step-size",
+        type=cli.number_between(0.1, 1),
+        default=0.5,
+        help="between windows, as a share of a window; larger is faster and rougher (%(default)s)",
+    )
     for one in (train, predict):
         one.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     imported = _step(steps, "import", "make SPIDER labels", with_configuration=True)
@@ -129,7 +135,8 @@ def run_predict(args: argparse.Namespace) -> None:
 
     check_installed()
     folder = WorkFolder(args.work)
-    output = predict(folder, args.configuration, choose_device(args.device), not args.no_mirroring)
+    device, mirroring = choose_device(args.device), not args.no_mirroring
+    output = predict(folder, args.configuration, device, mirroring, args.step_size)
     print(f"wrote class maps to {output}")
     print(f"next: python src/run_nnunet.py import {_place(args)}")
 

@@ -47,7 +47,7 @@ def perfect_prediction(folder):
         reference = read_mask(folder.raw / "labelsTr" / f"{name}.mha")
         write_volume(folder.of("3d_fullres") / "class_maps" / f"{name}.mha", reference)
     folder.write_json("3d_fullres/training.json", TRAINING)
-    folder.add_cost("predict_3d_fullres", {"seconds_per_volume": 2.5, "mirroring": False})
+    folder.add_cost("predict_3d_fullres", {"seconds_per_volume": 2.5, "mirroring": False, "step_size": 0.5})
     return names
 
 
@@ -191,7 +191,7 @@ def test_messages_name_the_whole_command_for_a_folder_with_a_blank(exported, tmp
     assert str(untrained.value).endswith(command.format("train --configuration 2d"))
     folder.write_export(tmp_path, exported[1])
     folder.write_json("2d/training.json", TRAINING)
-    folder.add_cost("predict_2d", {"seconds_per_volume": 2.5, "mirroring": False})
+    folder.add_cost("predict_2d", {"seconds_per_volume": 2.5, "mirroring": False, "step_size": 0.5})
     with pytest.raises(DatasetError, match=r"\.mha: not there") as unpredicted:
         import_predictions(folder, "2d")
     assert str(unpredicted.value).endswith(command.format("predict --configuration 2d"))
@@ -308,10 +308,12 @@ def test_costs_of_training_and_prediction_are_those_of_every_method(tmp_path, mo
     folder.add_cost("train_3d_fullres", {})
     with pytest.raises(DatasetError, match=f"not predicted yet. Run first: {command}"):
         nnunet_commands.measure(folder, "3d_fullres")
-    nnunet_commands.predict(folder, "3d_fullres", "cpu", mirroring=False)
+    nnunet_commands.predict(folder, "3d_fullres", "cpu", mirroring=False, step_size=0.75)
+    assert calls[0][calls[0].index("-step_size") + 1] == "0.75"
     cost = read_cost(folder.of("3d_fullres") / "cost.json")
     assert cost.seconds_per_volume is None  # of other volumes, with the start of the program: not comparable
     nnunet_commands.measure(folder, "3d_fullres", threads=1)
+    assert calls[1][calls[1].index("--step-size") + 1] == "0.75"
     assert "--mirroring" not in calls[1] and calls[1][calls[1].index("--threads") + 1] == "1"
     model = Path(calls[1][calls[1].index("--model") + 1])
     assert model == (folder.results / "nnUNetTrainer__P__3d_fullres").resolve()

@@ -38,10 +38,10 @@ def test_every_window_counts_and_the_seconds_are_from_file_to_label_file(monkeyp
     write_volume(tmp_path / "scan.mha", volume)
     predictor = predictor_of(classes_sra, n_windows=3)
     written = []
-    monkeypatch.setattr(nnunet_measure, "load_predictor", lambda model, mirroring, device: predictor)
+    monkeypatch.setattr(nnunet_measure, "load_predictor", lambda model, windows, device: predictor)
     monkeypatch.setattr(nnunet_measure, "write_volume", lambda path, labels: written.append(labels))
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    figures = measure(tmp_path / "model", False, tmp_path / "scan.mha", repeats=2)
+    figures = measure(tmp_path / "model", {}, tmp_path / "scan.mha", repeats=2)
     assert figures["windows"] == 3
     assert figures["gmac_per_window"] == pytest.approx(GMAC)
     assert figures["gmac_per_volume"] == pytest.approx(3 * GMAC)
@@ -63,7 +63,7 @@ def test_a_slow_network_is_timed_by_its_first_run_alone(monkeypatch, tmp_path):
     monkeypatch.setattr(nnunet_measure, "load_predictor", lambda *_: predictor)
     monkeypatch.setattr(nnunet_measure, "SLOW_SECONDS", 0.0)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    measure(tmp_path, False, tmp_path / "scan.mha", repeats=5)
+    measure(tmp_path, {}, tmp_path / "scan.mha", repeats=5)
     assert len(predictor.seen) == 1
 
 

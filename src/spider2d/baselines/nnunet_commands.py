@@ -121,7 +121,12 @@ def train(
 
 
 def predict(
-    folder: WorkFolder, configuration: str, device: str, mirroring: bool = True, processes: int = 1
+    folder: WorkFolder,
+    configuration: str,
+    device: str,
+    mirroring: bool = True,
+    step_size: float = 0.5,
+    processes: int = 1,
 ) -> Path:
     """Predict the images of the validation side; return the folder of class maps.
 
@@ -130,17 +135,22 @@ def predict(
         configuration: "2d" or "3d_fullres".
         device: "cpu" or "cuda".
         mirroring: nnU-Net's test-time augmentation, 4 (2D) or 8 times as slow.
+        step_size: Distance of neighbouring windows as a share of a window.
         processes: Worker processes for reading and for writing.
     """
     training = folder.read_json(f"{configuration}/training.json", f"train --configuration {configuration}")
     output, images = folder.of(configuration) / "class_maps", folder.raw / "imagesTs"
     arguments = ["-i", str(images.resolve()), "-o", str(output.resolve()), "-d", str(DATASET_ID)]
     arguments += ["-c", configuration, "-f", "0", "-p", training["plans"], "-device", device]
-    arguments += ["-npp", str(processes), "-nps", str(processes)] + ([] if mirroring else ["--disable_tta"])
+    arguments += ["-step_size", str(step_size), "-npp", str(processes), "-nps", str(processes)] + (
+        [] if mirroring else ["--disable_tta"]
+    )
     cost = run_command(folder, _entry(_PREDICT), arguments)
     n_volumes = len(list(images.iterdir()))
     figures = {"volumes": n_volumes, "seconds_per_volume": round(cost.seconds / n_volumes, 2)}
-    folder.add_cost(f"predict_{configuration}", vars(cost) | figures | {"mirroring": mirroring})
+    folder.add_cost(
+        f"predict_{configuration}", vars(cost) | figures | {"mirroring": mirroring, "step_size": step_size}
+    )
     return output
 
 
@@ -150,7 +160,7 @@ def measure(
     """Measure inference on the phantom every method is measured on; add it to ``cost.json``.
 
     Args:
-        folder: Work folder with the predicted configuration; mirrored windows are used as they were there.
+        folder: Work folder with the predicted configuration; the windows are as they were there.
         configuration: "2d" or "3d_fullres".
         repeats: Timed runs after one to warm up.
         threads: CPU threads; None = all cores.
@@ -158,12 +168,13 @@ def measure(
     Returns:
         The figures, see `nnunet_measure.measure`.
     """
-    mirroring = folder.read_prediction_cost(configuration)["mirroring"]
+    prediction = folder.read_prediction_cost(configuration)
     training = folder.read_json(f"{configuration}/training.json", f"train --configuration {configuration}")
     model = folder.results / f"nnUNetTrainer__{training['plans']}__{configuration}"
     report = folder.of(configuration) / "inference.json"
     arguments = ["--model", str(model.resolve()), "--report", str(report.resolve())]
-    arguments += ["--repeats", str(repeats)] + (["--mirroring"] if mirroring else [])
+    arguments += ["--repeats", str(repeats), "--step-size", str(prediction["step_size"])]
+    arguments += ["--mirroring"] if prediction["mirroring"] else []
     arguments += [] if threads is None else ["--threads", str(threads)]
     cost = run_command(folder, ["-m", _MEASURE_MODULE], arguments)
     figures = json.loads(report.read_text(encoding="utf-8"))

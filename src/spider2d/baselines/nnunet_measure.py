@@ -31,6 +31,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, required=True, help="nnU-Net's folder of the trained network")
     parser.add_argument("--mirroring", action="store_true")
+    parser.add_argument("--step-size", type=float, required=True)
     parser.add_argument("--repeats", type=int, required=True)
     parser.add_argument("--threads", type=int)
     parser.add_argument("--report", type=Path, required=True)
@@ -45,16 +46,17 @@ def main(args: argparse.Namespace) -> None:
     os.environ |= {"nnUNet_def_n_proc": str(torch.get_num_threads())}
     with tempfile.TemporaryDirectory() as folder:
         volume = write_phantom(Path(folder))
-        figures = measure(args.model, args.mirroring, volume, args.repeats)
+        windows = {"use_mirroring": args.mirroring, "tile_step_size": args.step_size}
+        figures = measure(args.model, windows, volume, args.repeats)
     write_text(args.report, json.dumps(figures, indent=1) + "\n")
 
 
-def measure(model: Path, mirroring: bool, volume: Path, repeats: int) -> dict[str, Any]:
+def measure(model: Path, windows: dict[str, Any], volume: Path, repeats: int) -> dict[str, Any]:
     """Measure operations, seconds and memory of one volume, on the CPU and on a GPU where there is one.
 
     Args:
         model: nnU-Net's folder of the trained network, above its folds.
-        mirroring: nnU-Net's test-time augmentation.
+        windows: Settings of nnU-Net's predictor: ``use_mirroring`` and ``tile_step_size``.
         volume: The volume to segment.
         repeats: Timed runs after one to warm up; the median counts. See also ``SLOW_SECONDS``.
 
@@ -62,7 +64,7 @@ def measure(model: Path, mirroring: bool, volume: Path, repeats: int) -> dict[st
         The keys of ``Cost`` that inference decides, and ``gmac_per_window`` and ``windows``: forward passes
         per volume, those over mirrored windows included.
     """
-    predictor = load_predictor(model, mirroring, "cpu")
+    predictor = load_predictor(model, windows, "cpu")
     window_shapes: list[tuple[int, ...]] = []
     hook = predictor.network.register_forward_pre_hook(
         lambda _, inputs: window_shapes.append(tuple(inputs[0].shape[1:]))
@@ -86,15 +88,15 @@ def measure(model: Path, mirroring: bool, volume: Path, repeats: int) -> dict[st
         "inference_precision": "fp32",
         "peak_memory_gb": peak_gb,
     }
-    return figures | (_gpu_figures(model, mirroring, volume, repeats) if torch.cuda.is_available() else {})
+    return figures | (_gpu_figures(model, windows, volume, repeats) if torch.cuda.is_available() else {})
 
 
-def load_predictor(model: Path, mirroring: bool, device: str) -> Any:
+def load_predictor(model: Path, windows: dict[str, Any], device: str) -> Any:
     """Return nnU-Net's own predictor with the network of the final checkpoint."""
     # Here and not above: main sets a variable first.
     from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 
-    predictor = nnUNetPredictor(use_mirroring=mirroring, device=torch.device(device), allow_tqdm=False)
+    predictor = nnUNetPredictor(**windows, device=torch.device(device), allow_tqdm=False)
     predictor.initialize_from_trained_model_folder(str(model), (0,))
     return predictor
 
@@ -129,9 +131,9 @@ def _median_seconds(predictor: Any, volume: Path, repeats: int, first_seconds: f
     return statistics.median(segment(predictor, volume) for _ in range(repeats))
 
 
-def _gpu_figures(model: Path, mirroring: bool, volume: Path, repeats: int) -> dict[str, Any]:
+def _gpu_figures(model: Path, windows: dict[str, Any], volume: Path, repeats: int) -> dict[str, Any]:
     torch.cuda.reset_peak_memory_stats()
-    predictor = load_predictor(model, mirroring, "cuda")
+    predictor = load_predictor(model, windows, "cuda")
     return {
         "seconds_per_volume_gpu": _median_seconds(predictor, volume, repeats, segment(predictor, volume)),
         "gpu": torch.cuda.get_device_name(),
