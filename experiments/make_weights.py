@@ -50,8 +50,18 @@ def export(checkpoint: Path, output: Path) -> str:
     """Write a checkpoint for inference alone, its weights in half precision; return its SHA-256."""
     trained = load_checkpoint(checkpoint)
     state = {name: _to_half(tensor) for name, tensor in trained.network_state.items()}
-    save_checkpoint(output, trained.spec, state, trained.info)
+    save_checkpoint(output, trained.spec, state, _without_folders(trained.info))
     return hashlib.sha256(output.read_bytes()).hexdigest()
+
+
+def _without_folders(info: dict) -> dict:
+    """Return what a checkpoint says of its origin without where the data lay, which is nobody's business."""
+    if "config" not in info:
+        return info
+    config = info["config"]
+    return info | {
+        "config": config | {"data": config["data"] | {"slices": Path(config["data"]["slices"]).name}}
+    }
 
 
 def _to_half(tensor: torch.Tensor) -> torch.Tensor:

@@ -1,8 +1,9 @@
 import numpy as np
 
 from spider2d.inference.instances import label_instances
-from spider2d.inference.lone_slice import NOTE
-from spider2d.labels import CANAL, DISC, VERTEBRA
+from spider2d.inference.lone_slice import NOTE, number_pieces
+from spider2d.inference.vertebra_assign import Bone
+from spider2d.labels import CANAL, DISC, MAX_VERTEBRA_LABEL, VERTEBRA
 
 ISOTROPIC = (1.0, 1.0, 1.0)
 
@@ -50,3 +51,21 @@ def test_a_slice_through_whole_bodies_is_numbered_by_them():
 def test_several_slices_are_never_numbered_by_pieces():
     result = label_instances(np.repeat(beside_the_bodies(), 4, axis=0), ISOTROPIC)
     assert NOTE not in result.notes
+
+
+def test_discs_alone_are_numbered_from_the_bottom():
+    classes = beside_the_bodies()
+    classes[classes == VERTEBRA] = 0
+    labels = label_instances(classes, ISOTROPIC).labels_sra[0]
+    assert [int(labels[row, 30]) for row in (89, 54)] == [201, 202]
+
+
+def test_numbers_beyond_the_largest_label_are_left_out():
+    mask = np.zeros((3, 320, 20), bool)
+    for row in range(10, 310, 10):  # 30 pieces of 36 mm2 below the lowest disc
+        mask[1, row : row + 6, 5:11] = True
+    index = np.argwhere(mask)
+    bone = Bone(index, index.astype(np.float32), np.ones(len(index)), ISOTROPIC, mask.shape)
+    labels, disc_labels = number_pieces(bone, np.zeros(len(index), np.intp), n_levels=2)
+    assert [int(labels[1, row, 7]) for row in (302, 62, 52, 12)] == [1, MAX_VERTEBRA_LABEL, 0, 0]
+    assert disc_labels == [201, 0]

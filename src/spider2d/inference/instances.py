@@ -26,7 +26,7 @@ from spider2d.inference.levels import (
 from spider2d.inference.numbering import describe, number_levels, topmost_is_cut, vertebra_labels
 from spider2d.inference.spine_frame import FAR_MM, SpineFrame, fit_spine
 from spider2d.inference.vertebra_assign import Bone, assign_levels
-from spider2d.labels import BACKGROUND, CANAL, CANAL_LABEL, DISC, DISC_OFFSET, N_CLASSES, VERTEBRA
+from spider2d.labels import BACKGROUND, CANAL, CANAL_LABEL, DISC, N_CLASSES, VERTEBRA
 
 
 @dataclass(frozen=True)
@@ -123,8 +123,8 @@ def _label_box(
     is_disc = [boundary.disc for boundary in boundaries]
     numbering = number_levels(body_volume, body_reach, is_disc)
     if lone_slice.is_beside_bodies(len(classes), body_volume, numbering, spacing[0]):
-        vertebrae, first_numbers = lone_slice.number_pieces(bone, level, len(body_volume))
-        disc_labels = [DISC_OFFSET + first_numbers[index + 1] for index in np.flatnonzero(is_disc)]
+        vertebrae, below_level = lone_slice.number_pieces(bone, level, len(body_volume))
+        disc_labels = [below_level[index + 1] for index in np.flatnonzero(is_disc)]
         cut, notes = False, [lone_slice.NOTE]
     else:
         is_body = frame.in_front_of_wall(vertebra_mm)

@@ -5,7 +5,7 @@ import numpy as np
 
 from spider2d.inference.numbering import Numbering
 from spider2d.inference.vertebra_assign import Bone
-from spider2d.labels import MAX_VERTEBRA_LABEL
+from spider2d.labels import DISC_OFFSET, MAX_VERTEBRA_LABEL
 
 LONE_SLICE = 3
 """Slices of a padded box that holds one slice."""
@@ -35,8 +35,9 @@ def number_pieces(bone: Bone, level: np.ndarray, n_levels: int) -> tuple[np.ndar
         n_levels: Number of levels.
 
     Returns:
-        Labels, uint8 (S, R, A), 0 for pieces of less than ``MIN_PIECE_MM2`` in plane and beyond the largest
-        vertebra label; and the first number of each level, which a level without bone has as well.
+        Labels of bone, uint8 (S, R, A), 0 for pieces of less than ``MIN_PIECE_MM2`` in plane and beyond the
+        largest vertebra label; and for each level the label of a disc at its lower end (the lowest has none),
+        0 beyond the largest. A level without bone uses up a number as well.
     """
     levels_sra = np.zeros(bone.shape_sra, np.uint8)
     levels_sra[tuple(bone.index_sra.T)] = level + 1
@@ -56,4 +57,5 @@ def number_pieces(bone: Bone, level: np.ndarray, n_levels: int) -> tuple[np.ndar
         label_of[mine] = number if between_discs else np.arange(number, number + count)
         number += count
     label_of[label_of > MAX_VERTEBRA_LABEL] = 0
-    return label_of.astype(np.uint8)[pieces], first_numbers
+    disc_labels = [DISC_OFFSET + first if first <= MAX_VERTEBRA_LABEL else 0 for first in first_numbers]
+    return label_of.astype(np.uint8)[pieces], disc_labels
