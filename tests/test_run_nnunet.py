@@ -56,7 +56,9 @@ def test_export_train_stop_resume_predict_import_score_measure(tmp_path, monkeyp
     written = []
     monkeypatch.setattr(nnunet_measure, "write_volume", lambda path, labels: written.append(labels))
     (model,) = folder.results.iterdir()
-    figures = nnunet_measure.measure(model, False, dataset / "images" / f"{validation.name}.mha", repeats=1)
+    windows = {"use_mirroring": False, "tile_step_size": 0.5}  # as predicted
+    image = dataset / "images" / f"{validation.name}.mha"
+    figures = nnunet_measure.measure(model, windows, image, repeats=1)
     assert figures["gmac_per_volume"] == figures["windows"] * figures["gmac_per_window"] > 0
     checkpoint_mb = (model / "fold_0" / "checkpoint_final.pth").stat().st_size / 1e6
     assert 4 * cost.parameters / 1e6 < figures["model_file_mb"] < checkpoint_mb  # without the optimiser
