@@ -6,6 +6,8 @@ from tiny_dataset import write_series
 from spider2d.data.volume import Volume, read_mask, write_volume
 from spider2d.evaluation.score_files import find_pairs, score_pairs
 from spider2d.evaluation.score_output import make_metrics, write_scores
+from spider2d.reports.comparison import read_comparison
+from spider2d.reports.study import RunSource, Study
 
 NAMES = ("1_t1", "1_t2", "2_t1", "3_t2_SPACE")
 
@@ -30,3 +32,9 @@ def score(references, predictions, output):
     settings = {"references": str(references), "predictions": str(predictions), "subset": None}
     write_scores(output, cases, make_metrics(cases, [*unpaired, *failed], settings))
     return output
+
+
+def compare(root, *methods, **more):
+    """Read the comparison of methods that lie in a folder as `write_runs` writes it."""
+    sources = tuple(RunSource(name=method, scores=root / method / "scores") for method in methods)
+    return read_comparison(Study(runs=sources, **more))

@@ -3,32 +3,15 @@ import shutil
 
 import numpy as np
 import pytest
-from scored_runs import score, write_runs
+from scored_runs import compare, score
 from tiny_dataset import labels_sra, write_series
 
 from spider2d.errors import ComparisonError, ConfigError
-from spider2d.reports.comparison import read_comparison
-from spider2d.reports.study import RunSource, Study, parse_study, run_folder
+from spider2d.reports.study import parse_study, run_folder
 
 
-@pytest.fixture(scope="module")
-def written(tmp_path_factory):
-    return write_runs(tmp_path_factory.mktemp("runs"))
-
-
-@pytest.fixture
-def runs(written, tmp_path):
-    """A copy that a test may damage."""
-    return shutil.copytree(written, tmp_path / "runs")
-
-
-def compare(root, *methods, **more):
-    sources = tuple(RunSource(name=method, scores=root / method / "scores") for method in methods)
-    return read_comparison(Study(runs=sources, **more))
-
-
-def test_cases_are_laid_out_alike_for_all_runs(written):
-    comparison = compare(written, "exact", "shifted")
+def test_cases_are_laid_out_alike_for_all_runs(written_runs):
+    comparison = compare(written_runs, "exact", "shifted")
     assert comparison.cases == ("1_t1", "1_t2", "2_t1", "3_t2_SPACE")
     assert comparison.patients.tolist() == ["1", "1", "2", "3"]
     assert [title for title, _, _ in comparison.groups()] == ["all series", "T1", "T2", "T2 SPACE"]
@@ -47,10 +30,10 @@ def test_any_order_of_rows_gives_the_same_pairs(runs):
     assert comparison.values(comparison.runs[1], "canal_dice").tolist() == wanted
 
 
-def test_data_set_and_predictions_are_found_by_what_the_scores_name(written):
-    comparison = compare(written, "exact")
-    assert comparison.data.root == written / "data" and comparison.data.synthetic is False
-    assert comparison.runs[0].predictions == written / "exact" / "predictions"
+def test_data_set_and_predictions_are_found_by_what_the_scores_name(written_runs):
+    comparison = compare(written_runs, "exact")
+    assert comparison.data.root == written_runs / "data" and comparison.data.synthetic is False
+    assert comparison.runs[0].predictions == written_runs / "exact" / "predictions"
 
 
 def test_phantom_is_known_by_its_note(runs):

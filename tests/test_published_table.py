@@ -1,49 +1,36 @@
 """Published figures and scored runs in one table."""
 
 import json
-import shutil
 from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from scored_runs import write_runs
+from scored_runs import compare
 
 from spider2d.baselines.published import HIDDEN_TEST_SET, VALIDATION_SET
-from spider2d.reports.comparison import DataSource, read_comparison
+from spider2d.reports.comparison import DataSource
 from spider2d.reports.published_table import published_table, why_not_comparable
-from spider2d.reports.study import RunSource, Study
 
 
-@pytest.fixture(scope="module")
-def written(tmp_path_factory):
-    return write_runs(tmp_path_factory.mktemp("runs"))
-
-
-def compare(root):
-    sources = tuple(RunSource(name=name, scores=root / name / "scores") for name in ("exact", "shifted"))
-    return read_comparison(Study(runs=sources))
-
-
-def test_a_run_has_an_official_and_a_strict_row(written):
-    table = published_table(compare(written))
+def test_a_run_has_an_official_and_a_strict_row(written_runs):
+    table = published_table(compare(written_runs, "exact", "shifted"))
     position = table.columns.index("canal Dice")
     official, strict = (row[position] for row in table.rows if row[0] == "shifted")
-    figures = json.loads((written / "shifted" / "scores" / "metrics.json").read_text())
+    figures = json.loads((written_runs / "shifted" / "scores" / "metrics.json").read_text())
     mean, std = (figures["official"]["DiceScoreSpinalCanal"][key] for key in ("mean", "std"))
     assert official == f"{mean:.3f} ± {std:.3f}"
     pooled = figures["instances"]["canal"]["dice"]
     assert strict == f"{pooled['mean']:.3f} ± {pooled['std']:.3f}"
 
 
-def test_official_999_for_no_canal_is_left_out_and_said(written, tmp_path):
-    shutil.copytree(written, tmp_path / "runs")
-    path = tmp_path / "runs" / "exact" / "scores" / "metrics.json"
+def test_official_999_for_no_canal_is_left_out_and_said(runs):
+    path = runs / "exact" / "scores" / "metrics.json"
     metrics = json.loads(path.read_text())
     for name in ("DiceScoreSpinalCanal", "ASDSpinalCanal"):
         metrics["official"][name] |= {"mean": 250.5, "n_sentinel": 1, "mean_without_sentinel": 0.75}
     path.write_text(json.dumps(metrics))
-    table = published_table(compare(tmp_path / "runs"))
+    table = published_table(compare(runs, "exact", "shifted"))
     row = dict(zip(table.columns, table.rows[0], strict=True))
     assert row["canal Dice"] == "0.750"
     assert "without the 999 that the program gives 1 series without a canal" in row["protocol"]
@@ -73,8 +60,11 @@ def validation(comparison, n_patients=39, n_series=87, subset="validation", synt
         ("own split of SPIDER's public part", {}, "not comparable (not the same patients)"),
     ],
 )
-def test_the_reason_depends_on_the_test_set_of_the_row(written, test_set, changes, reason):
-    assert why_not_comparable(test_set, validation(compare(written), **changes)) == reason
+def test_the_reason_depends_on_the_test_set_of_the_row(written_runs, test_set, changes, reason):
+    assert (
+        why_not_comparable(test_set, validation(compare(written_runs, "exact", "shifted"), **changes))
+        == reason
+    )
 
 
 def rows_by_method(comparison):
@@ -82,8 +72,8 @@ def rows_by_method(comparison):
     return {row[0]: dict(zip(table.columns, row, strict=True)) for row in table.rows}, table
 
 
-def test_published_rows(written):
-    rows, table = rows_by_method(compare(written))
+def test_published_rows(written_runs):
+    rows, table = rows_by_method(compare(written_runs, "exact", "shifted"))
     assert rows["IIS"]["parameters, M"] == "1.3"
     assert rows["2D U-Net, thesis"]["parameters, M"] == "28.9"
     assert rows["IIS"]["comparable with the runs?"] == "not comparable (other patients)"
@@ -97,8 +87,7 @@ def test_published_rows(written):
     )
 
 
-def test_own_parameters_stand_beside_published_ones(written, tmp_path):
-    shutil.copytree(written, tmp_path / "runs")
-    (tmp_path / "runs" / "exact" / "scores" / "cost.json").write_text('{"parameters": 3700000}')
-    rows, _ = rows_by_method(compare(tmp_path / "runs"))
+def test_own_parameters_stand_beside_published_ones(runs):
+    (runs / "exact" / "scores" / "cost.json").write_text('{"parameters": 3700000}')
+    rows, _ = rows_by_method(compare(runs, "exact", "shifted"))
     assert (rows["exact"]["parameters, M"], rows["shifted"]["parameters, M"]) == ("3.7", "n/a")

@@ -3,10 +3,8 @@
 import csv
 import io
 import json
-import shutil
 
 import pytest
-from scored_runs import write_runs
 
 from spider2d.errors import ComparisonError
 from spider2d.reports.score_checks import CASE_COLUMNS, INSTANCE_COLUMNS
@@ -14,15 +12,10 @@ from spider2d.reports.scored_run import read_run
 from spider2d.reports.study import RunSource
 
 
-@pytest.fixture(scope="module")
-def written(tmp_path_factory):
-    return write_runs(tmp_path_factory.mktemp("runs")) / "exact" / "scores"
-
-
 @pytest.fixture
-def scores(written, tmp_path):
-    """A copy that a test may damage."""
-    return shutil.copytree(written, tmp_path / "scores")
+def scores(runs):
+    """The scores of one method, which a test may damage."""
+    return runs / "exact" / "scores"
 
 
 def complaint(scores):

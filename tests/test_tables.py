@@ -4,12 +4,10 @@ import json
 
 import numpy as np
 import pytest
-from scored_runs import score, write_runs
+from scored_runs import compare, score, write_runs
 
 from spider2d.data.volume import Volume, read_mask, write_volume
-from spider2d.reports.comparison import read_comparison
 from spider2d.reports.difference_tables import difference_tables
-from spider2d.reports.study import RunSource, Study
 from spider2d.reports.tables import accuracy_table, found_words, sequence_tables
 
 
@@ -36,11 +34,6 @@ def change(path, function):
     write_volume(path, Volume(function(mask.array_zyx).astype(np.uint8), mask.geometry))
 
 
-def compare(root):
-    sources = tuple(RunSource(name=name, scores=root / name / "scores") for name in ("exact", "shifted"))
-    return read_comparison(Study(runs=sources))
-
-
 def column(table, name):
     """Return {leading words of the row: cell} of one column."""
     position = table.columns.index(name)
@@ -48,13 +41,13 @@ def column(table, name):
 
 
 def test_missed_and_extra_structures_are_counted(written):
-    comparison = compare(written)
+    comparison = compare(written, "exact", "shifted")
     assert found_words(comparison.runs[0]) == "found 12/12 vertebrae, 8/8 discs, 4/4 canals"
     assert found_words(comparison.runs[1]) == "found 12/12 vertebrae (1 extra), 8/8 discs, 3/4 canals"
 
 
 def test_extra_structures_lower_the_panoptic_quality(written):
-    quality = column(accuracy_table(compare(written)), "panoptic quality")
+    quality = column(accuracy_table(compare(written, "exact", "shifted")), "panoptic quality")
     assert quality["vertebra", "exact", "n/a"] == "1.000"
     means = json.loads((written / "shifted" / "scores" / "metrics.json").read_text())["strict"]
     assert quality["vertebra", "shifted", "n/a"] == f"{means['vertebra_panoptic_quality']['mean']:.3f}"
@@ -62,7 +55,7 @@ def test_extra_structures_lower_the_panoptic_quality(written):
 
 
 def test_distances_say_over_how_many_series_they_are(written):
-    dice, asd, _ = sequence_tables(compare(written))
+    dice, asd, _ = sequence_tables(compare(written, "exact", "shifted"))
     shifted = column(asd, "shifted")
     assert shifted["canal", "all series"].endswith("(n 3)")
     assert shifted["canal", "T1"].endswith("(n 1)")
@@ -71,7 +64,7 @@ def test_distances_say_over_how_many_series_they_are(written):
 
 
 def test_differences_say_over_how_many_series_they_are(written):
-    tables = {table.title: table for table in difference_tables(compare(written))}
+    tables = {table.title: table for table in difference_tables(compare(written, "exact", "shifted"))}
     pair = "exact - shifted"
     dice = tables["Paired differences of Dice, first minus other, all series"]
     asd = tables["Paired differences of ASD mm, first minus other, all series"]

@@ -1,33 +1,17 @@
 """The warnings of a report, each on a comparison that calls for it and on one that does not."""
 
 import json
-import shutil
 from dataclasses import replace
 
 import numpy as np
-import pytest
-from scored_runs import write_runs
+from scored_runs import compare
 
 from spider2d.cost_file import Cost, write_cost
-from spider2d.reports.comparison import read_comparison
-from spider2d.reports.study import RunSource, Study
 from spider2d.reports.warnings import make_warnings
 
 
-@pytest.fixture(scope="module")
-def written(tmp_path_factory):
-    return write_runs(tmp_path_factory.mktemp("runs"))
-
-
-@pytest.fixture
-def runs(written, tmp_path):
-    """A copy that a test may change."""
-    return shutil.copytree(written, tmp_path / "runs")
-
-
 def warnings_of(root, **more):
-    sources = tuple(RunSource(name=name, scores=root / name / "scores") for name in ("exact", "shifted"))
-    return "\n".join(make_warnings(read_comparison(Study(runs=sources, **more))))
+    return "\n".join(make_warnings(compare(root, "exact", "shifted", **more)))
 
 
 def change(root, method, **changes):
@@ -46,9 +30,8 @@ def test_series_without_score(runs):
     assert "shifted: 1 series were not scored and are in no figure (first: 8_t1)." in warnings_of(runs)
 
 
-def test_few_patients(written):
-    sources = (RunSource(name="exact", scores=written / "exact" / "scores"),)
-    comparison = read_comparison(Study(runs=sources))
+def test_few_patients(written_runs):
+    comparison = compare(written_runs, "exact")
     assert "3 patients, fewer than 10: the intervals of means" in "\n".join(make_warnings(comparison))
     ten = replace(comparison, patients=np.arange(10))
     assert "fewer than 10" not in "\n".join(make_warnings(ten))
@@ -74,7 +57,7 @@ def test_training_cut_short(runs):
     assert "exact: its training" not in text
 
 
-def test_skipped_methods(written):
-    text = warnings_of(written, skipped={"UNETR": "monai is not installed", "nnU-Net": "no GPU"})
+def test_skipped_methods(written_runs):
+    text = warnings_of(written_runs, skipped={"UNETR": "monai is not installed", "nnU-Net": "no GPU"})
     assert text.endswith("Not compared: UNETR: monai is not installed\nNot compared: nnU-Net: no GPU")
-    assert "Not compared" not in warnings_of(written)
+    assert "Not compared" not in warnings_of(written_runs)

@@ -142,15 +142,13 @@ def predict(
     output, images = folder.of(configuration) / "class_maps", folder.raw / "imagesTs"
     arguments = ["-i", str(images.resolve()), "-o", str(output.resolve()), "-d", str(DATASET_ID)]
     arguments += ["-c", configuration, "-f", "0", "-p", training["plans"], "-device", device]
-    arguments += ["-step_size", str(step_size), "-npp", str(processes), "-nps", str(processes)] + (
-        [] if mirroring else ["--disable_tta"]
-    )
+    arguments += ["-npp", str(processes), "-nps", str(processes), "-step_size", str(step_size)]
+    arguments += [] if mirroring else ["--disable_tta"]
     cost = run_command(folder, _entry(_PREDICT), arguments)
     n_volumes = len(list(images.iterdir()))
     figures = {"volumes": n_volumes, "seconds_per_volume": round(cost.seconds / n_volumes, 2)}
-    folder.add_cost(
-        f"predict_{configuration}", vars(cost) | figures | {"mirroring": mirroring, "step_size": step_size}
-    )
+    figures |= {"mirroring": mirroring, "step_size": step_size}
+    folder.add_cost(f"predict_{configuration}", vars(cost) | figures)
     return output
 
 
