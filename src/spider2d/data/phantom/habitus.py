@@ -20,7 +20,8 @@ class Habitus:
         front_fat_mm: Thickness of the fat in front of the abdominal wall.
         bowel_share: How much of the abdomen is bowel rather than fat (-1 to 1).
         muscle_fat: Share of fatty streaks in the back muscles (0-1).
-        fat_webs: How full of thin vessels, nerves and ligaments the fat beside the spine is (0-0.15).
+        fat_webs: How full of thin vessels, nerves and ligaments the fat beside the spine is (0-0.15,
+            see ``surroundings.paint_fat_webs``).
         psoas_size: Factor on the thickness of the psoas muscles.
         psoas_gap_mm: Fat between them and the bodies.
         organs: (tissue name, place) of vessels, nerves and bowel; later ones cover earlier ones.

@@ -129,7 +129,10 @@ def paint_back_muscles(
 
 
 def paint_fat_webs(tissues: np.ndarray, noises: Noises, place: Place, width: float) -> None:
-    """Paint a net of dark threads into the fat about the spine; a ``width`` of 0 leaves it plain."""
+    """Paint a net of dark threads into the fat about the spine.
+
+    ``width`` is the noise, in its own units, up to which a voxel counts as thread; 0 leaves the fat plain.
+    """
     fat = (tissues == TISSUE["deep_fat"]) & (place.posterior > place.front - 20)
     tissues[fat & (np.abs(noises.rough) < width)] = TISSUE["muscle_fat"]
     tissues[fat & (np.abs(noises.webs) < width / 2)] = TISSUE["interspinous"]
