@@ -5,7 +5,6 @@ import pytest
 from scipy import ndimage
 
 from spider2d.inference.boundary import Boundary, backwards, fit_plane, make_boundary
-from spider2d.inference.cleanup import clean_canal, tidy_instances
 from spider2d.inference.discs import find_discs
 from spider2d.inference.joint_sheet import above_sheet
 from spider2d.inference.levels import (
@@ -14,12 +13,6 @@ from spider2d.inference.levels import (
     estimate_pitch,
     place_walls,
     sample_bodies,
-)
-from spider2d.inference.numbering import (
-    describe,
-    number_levels,
-    topmost_is_cut,
-    vertebra_labels,
 )
 from spider2d.inference.spine_frame import fit_spine
 from spider2d.inference.vertebra_assign import Bone, assign_levels
@@ -181,97 +174,6 @@ def test_cut_between_bodies_goes_through_the_gap():
         assert boundary.centre_mm[2] + boundary.wall_mm == pytest.approx(29.5, abs=0.6)
 
 
-def test_number_levels_drops_the_sacrum_and_keeps_a_cut_top():
-    volume, reach = np.array([20.0, 40, 42, 41, 3]), np.array([15.0, 30, 31, 30, 5])
-    numbering = number_levels(volume, reach, [True] * 4)
-    assert numbering.lowest == 1
-    np.testing.assert_array_equal(numbering.vertebra_of_level, [0, 1, 2, 3, 4])
-    assert [numbering.disc_label(k) for k in range(4)] == [201, 202, 203, 204]
-
-
-def test_number_levels_takes_a_whole_body_below_the_lowest_disc_for_a_vertebra():
-    numbering = number_levels(np.array([38.0, 40, 42]), np.array([29.0, 30, 31]), [False, True])
-    np.testing.assert_array_equal(numbering.vertebra_of_level, [1, 2, 3])
-    assert numbering.disc_label(0) == 202
-    # As large, but half as high: a broad piece of the sacrum.
-    assert number_levels(np.array([38.0, 40, 42]), np.array([15.0, 30, 31]), [True, True]).lowest == 1
-
-
-def test_missing_body_leaves_its_number_free():
-    is_disc = [True, True, True]
-    numbering = number_levels(np.array([0.0, 40, 0, 42]), np.array([0.0, 30, 0, 31]), is_disc)
-    np.testing.assert_array_equal(numbering.vertebra_of_level, [0, 1, 0, 3])
-    assert describe(numbering, [True, True, False]) == [
-        "no disc between vertebrae 2 and 3: cut where the bone is narrowest",
-        "the body of vertebra 2 was not found",
-    ]
-
-
-def test_what_was_found_in_the_pelvis_is_no_vertebra():
-    reach = np.array([0.0, 30, 0, 30, 31, 30])
-    beyond_a_gap = np.array([0.0, 30, 0, 40, 42, 41])
-    assert number_levels(beyond_a_gap, reach, [True, False, True, True, True]).lowest == 3
-    assert number_levels(beyond_a_gap, reach, [True, True, True, True, True]).lowest == 1  # a missed body
-    too_small = np.array([0.0, 12, 9, 40, 42, 41])
-    assert number_levels(too_small, reach, [True] * 5).lowest == 3
-
-
-def test_discs_below_the_lowest_vertebra_get_no_label():
-    numbering = number_levels(np.array([0.0, 0, 40, 42]), np.array([0.0, 0, 30, 31]), [True] * 3)
-    assert [numbering.disc_label(k) for k in range(3)] == [0, 201, 202]
-
-
-def test_arch_voxels_beyond_the_ends_join_and_body_voxels_are_dropped():
-    numbering = number_levels(np.array([5.0, 40, 42, 0]), np.array([5.0, 30, 31, 0]), [True] * 3)
-    level, is_body = np.array([0, 0, 1, 2, 3, 3]), np.array([True, False, True, False, False, True])
-    np.testing.assert_array_equal(vertebra_labels(level, is_body, numbering), [0, 1, 1, 2, 2, 0])
-
-
-def test_topmost_is_cut_needs_contact_and_a_smaller_body():
-    labels = np.zeros((1, 6, 4), dtype=np.uint8)
-    labels[:, 1:3], labels[:, 3:] = 2, 1
-    small, large = np.array([0.0, 40, 20]), np.array([0.0, 40, 36])
-    numbering = number_levels(small, small, [True, True])
-    assert topmost_is_cut(labels, small, numbering, top_row=1)
-    assert not topmost_is_cut(labels, small, numbering, top_row=0)
-    assert not topmost_is_cut(labels, small, numbering, top_row=-1)
-    assert not topmost_is_cut(labels, large, numbering, top_row=1)
-
-
-def test_canal_keeps_its_continuation_only():
-    canal = np.zeros((16, 60, 40), dtype=bool)
-    canal[4:6, 5:30, 18:30] = True
-    canal[4:6, 34:50, 18:30] = True  # a gap of 4 mm, 384 mm3
-    far = canal.copy()
-    far[13:15, 30:40, 18:30] = True  # 18 mm to the side
-    np.testing.assert_array_equal(clean_canal(far, SPACING), canal)
-    assert not clean_canal(np.zeros((3, 4, 5), dtype=bool), SPACING).any()
-
-
-def test_fragments_join_what_they_touch_and_small_loose_ones_go():
-    labels = np.zeros((10, 60, 60), dtype=np.uint8)
-    labels[:, 2:22, 10:40] = 2
-    labels[:, 26:46, 10:40] = 1
-    expected = labels.copy()
-    labels[4:6, 22:24, 12:20] = 1  # 32 mm3 of "1" on the underside of 2
-    expected[4:6, 22:24, 12:20] = 2
-    labels[4:6, 50:54, 10:14] = 1  # 32 mm3 of loose "1"
-    labels[4:8, 48:56, 20:32] = expected[4:8, 48:56, 20:32] = 1  # 384 mm3, 3 mm below 1: stays
-    np.testing.assert_array_equal(tidy_instances(labels, SPACING), expected)
-    empty = np.zeros((3, 4, 5), dtype=np.uint8)
-    np.testing.assert_array_equal(tidy_instances(empty, SPACING), empty)
-
-
-def test_far_fragments_go_and_large_parts_stay():
-    labels = np.zeros((10, 90, 60), dtype=np.uint8)
-    labels[:, 2:22, 10:40] = 1
-    far, large = labels.copy(), labels.copy()
-    far[4:8, 70:78, 20:32] = 1  # 384 mm3, 49 mm away
-    np.testing.assert_array_equal(tidy_instances(far, SPACING), labels)
-    large[:, 70:76, 20:36] = 1  # 960 of 6000 mm3: no fragment
-    np.testing.assert_array_equal(tidy_instances(large, SPACING), large)
-
-
 def two_processes(joint_mm: float, gap: bool) -> tuple[Bone, np.ndarray]:
     """Return a lower articular process in front of an upper one, and which voxels belong to the upper one.
 
@@ -310,21 +212,3 @@ def test_offsets_decide_where_bone_does_not():
 def test_without_boundaries_all_bone_is_one_level():
     bone, _ = two_processes(14.0, gap=False)
     assert not assign_levels(bone, []).any()
-
-
-def test_number_levels_takes_little_bone_below_the_spine_for_something_else():
-    volume = np.array([0.0, 6, 40, 42, 8])  # an island in front of the sacrum; the topmost vertebra is cut
-    numbering = number_levels(volume, volume, [True] * 4)
-    assert numbering.vertebra_of_level.tolist() == [0, 0, 1, 2, 3]
-    assert numbering.disc_label(0) == 0 and numbering.disc_label(1) == 201
-
-
-def test_disc_above_the_topmost_vertebra_is_not_labelled():
-    volume = np.array([20.0, 40, 42, 0])  # the field of view ends above a disc
-    numbering = number_levels(volume, volume, [True] * 3)
-    assert [numbering.disc_label(k) for k in range(3)] == [201, 202, 0]
-
-
-def test_discs_alone_are_labelled():
-    numbering = number_levels(np.zeros(4), np.zeros(4), [True] * 3)
-    assert [numbering.disc_label(k) for k in range(3)] == [201, 202, 203]
