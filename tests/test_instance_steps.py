@@ -174,6 +174,21 @@ def test_cut_between_bodies_goes_through_the_gap():
         assert boundary.centre_mm[2] + boundary.wall_mm == pytest.approx(29.5, abs=0.6)
 
 
+@pytest.mark.parametrize(("n_vertebrae", "cuts"), [(1, []), (2, [60.0])])
+def test_a_tall_body_without_a_waist_is_cut_only_where_predicted_centres_differ(n_vertebrae, cuts):
+    classes = np.zeros((20, 120, 100), dtype=np.uint8)
+    classes[:, 10:110, 20:60] = VERTEBRA  # 100 mm high and 20 mm deep, twice the pitch
+    frame, points = fit_spine(classes, SPACING), points_of(classes == VERTEBRA)
+    height_mm = 100.0 / n_vertebrae
+    number = np.minimum((points[:, 1] - 10) // height_mm, n_vertebrae - 1)
+    centre_row, centre_column = 10 + (number + 0.5) * height_mm, 20.0
+    offsets = np.stack([centre_row - points[:, 1], centre_column - points[:, 2]], axis=1)
+    for offsets_mm, expected in ((offsets, cuts), (None, [60.0])):
+        bodies = sample_bodies(points, SPACING, frame, offsets_mm)
+        boundaries = add_missing_boundaries([], bodies, frame, pitch_mm=50.0)
+        np.testing.assert_allclose([b.centre_mm[1] for b in boundaries], expected, atol=10)
+
+
 def two_processes(joint_mm: float, gap: bool) -> tuple[Bone, np.ndarray]:
     """Return a lower articular process in front of an upper one, and which voxels belong to the upper one.
 

@@ -111,13 +111,14 @@ def _label_box(
         return labels, False, ["no vertebra and no disc was found"]
     frame = fit_spine(np.where((classes == CANAL) & ~canal, np.uint8(BACKGROUND), classes), spacing)
     vertebra_mm = _millimetres(vertebra_index, spacing)
-    bodies = sample_bodies(vertebra_mm, spacing, frame)
+    at = tuple(vertebra_index.T)
+    offset = None if offsets is None else offsets[:, *at].T.astype(np.float32)
+    bodies = sample_bodies(vertebra_mm, spacing, frame, offset)
     disc_number, boundaries = _find_boundaries(_millimetres(disc_index, spacing), bodies, spacing, frame)
 
     depth = edt.edt(classes == VERTEBRA, anisotropy=(FAR_MM, *spacing[1:]), parallel=1)
-    at = tuple(vertebra_index.T)
     bone = Bone(vertebra_index, vertebra_mm, depth[at], spacing, classes.shape)
-    level = assign_levels(bone, boundaries, None if offsets is None else offsets[:, *at].T.astype(np.float32))
+    level = assign_levels(bone, boundaries, offset)
 
     body_volume, body_reach = body_sizes(boundaries, bodies)
     is_disc = [boundary.disc for boundary in boundaries]

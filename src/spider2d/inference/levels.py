@@ -20,6 +20,9 @@ CUT_AT_GAP, CUT_AT_WAIST = 1.25, 0.6
 from each other; waist is the narrowest place's area as a share of the bodies' usual area (0 = empty gap)."""
 BODY_SHARE_OF_PITCH = 0.78
 """Height of a body as a share of the distance between discs (the rest is disc)."""
+ONE_CENTRE_SPREAD, ONE_CENTRE_WAIST = 0.3, 0.5
+"""Without a waist narrower than the latter nothing is cut where the predicted centres agree: where the middle
+60 percent of them span less than the former share of the way (one vertebra: about 0.1, two: 0.5)."""
 MIN_LEVEL_MM = 5.0
 """A cut lies at least this far inside the boundaries it is made between."""
 MIDDLE_MM, NEAR_MM = 8.0, 15.0
@@ -36,20 +39,39 @@ class BodySample:
         height_mm: Arc length of each along the spine, (N,).
         voxel_mm3: Volume each stands for.
         slice_mm: Thickness of a slice.
+        centres_mm: The centre of its vertebra as the network predicts it for each, (N, 3), or None.
     """
 
     points_mm: np.ndarray
     height_mm: np.ndarray
     voxel_mm3: float
     slice_mm: float
+    centres_mm: np.ndarray | None = None
 
 
-def sample_bodies(points_mm: np.ndarray, spacing_sra_mm: tuple, frame: SpineFrame) -> BodySample:
-    """Return the body voxels among the vertebra voxels (N, 3); N may be 0."""
-    body = points_mm[frame.in_front_of_wall(points_mm)]
-    step = 1 + len(body) // MAX_SAMPLE
-    body = body[::step]
-    return BodySample(body, frame.height_of(body), float(np.prod(spacing_sra_mm)) * step, spacing_sra_mm[0])
+def sample_bodies(
+    points_mm: np.ndarray,
+    spacing_sra_mm: tuple,
+    frame: SpineFrame,
+    offsets_rc_mm: np.ndarray | None = None,
+) -> BodySample:
+    """Return the body voxels among the vertebra voxels.
+
+    Args:
+        points_mm: Positions (N, 3) of the class vertebra; N may be 0.
+        spacing_sra_mm: Voxel size in mm (slice, row, column).
+        frame: Course of the spine.
+        offsets_rc_mm: Predicted vector (row, column) from each of them to its vertebra's centre, (N, 2).
+    """
+    index = np.flatnonzero(frame.in_front_of_wall(points_mm))
+    step = 1 + len(index) // MAX_SAMPLE
+    index = index[::step]
+    body = points_mm[index]
+    centres = None
+    if offsets_rc_mm is not None:
+        centres = body + np.pad(offsets_rc_mm[index], ((0, 0), (1, 0)))
+    voxel_mm3 = float(np.prod(spacing_sra_mm)) * step
+    return BodySample(body, frame.height_of(body), voxel_mm3, spacing_sra_mm[0], centres)
 
 
 def estimate_pitch(boundaries: list[Boundary], bodies: BodySample) -> float:
@@ -150,15 +172,18 @@ def _cut_between(
     length = upper.height_mm - lower.height_mm
     if length < CUT_AT_GAP * pitch_mm:
         return []
-    below, above = lower.above_plane(bodies.points_mm), upper.above_plane(bodies.points_mm)
-    inside = (below > 0) & (above < 0)
+    inside = (lower.above_plane(bodies.points_mm) > 0) & (upper.above_plane(bodies.points_mm) < 0)
     if not inside.any():
         return []
-    share = below[inside] / (below[inside] - above[inside])
+    share = _share_of_way(lower, upper, bodies.points_mm[inside])
     area = np.bincount((share * length).astype(np.intp), minlength=int(length) + 1) * bodies.voxel_mm3
     position, waist = _narrowest(ndimage.gaussian_filter1d(area.astype(float), 1.5), length, pitch_mm)
     if length < (CUT_AT_GAP + CUT_AT_WAIST * waist) * pitch_mm:
         return []
+    if waist > ONE_CENTRE_WAIST and bodies.centres_mm is not None:
+        low, high = np.percentile(_share_of_way(lower, upper, bodies.centres_mm[inside]), [20, 80])
+        if high - low < ONE_CENTRE_SPREAD:
+            return []
     cut = _fit_cut(lower, upper, position / length, bodies.points_mm[inside], frame)
     if not lower.height_mm + MIN_LEVEL_MM < cut.height_mm < upper.height_mm - MIN_LEVEL_MM:
         return []  # in scattered voxels the plane of least bone may lie anywhere; without this it never ends
@@ -167,6 +192,13 @@ def _cut_between(
         cut,
         *_cut_between(cut, upper, bodies, frame, pitch_mm),
     ]
+
+
+def _share_of_way(lower: Boundary, upper: Boundary, points_mm: np.ndarray) -> np.ndarray:
+    """Return how far on the way from the lower to the upper plane points (N, 3) lie: 0 to 1 between them."""
+    below, above = lower.above_plane(points_mm), upper.above_plane(points_mm)
+    length = below - above
+    return below / np.where(np.abs(length) < MIN_LEVEL_MM, MIN_LEVEL_MM, length)
 
 
 def _narrowest(area: np.ndarray, length: float, pitch_mm: float) -> tuple[float, float]:
