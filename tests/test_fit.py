@@ -5,7 +5,7 @@ import pytest
 import torch
 from tiny_slices import PIXEL_MM, tiny_config, write_slices
 
-from spider2d.checkpoint import load_checkpoint, load_network
+from spider2d.checkpoint import load_checkpoint, load_network, save_checkpoint
 from spider2d.errors import CheckpointError, ConfigError, DatasetError
 from spider2d.training import fit as fit_module
 from spider2d.training.distributed import Process
@@ -215,8 +215,38 @@ def test_init_from_another_network_is_refused(slices, straight, tmp_path):
     config = tiny_config(
         slices, init=str(straight[0] / "best.pt"), model={"decoder_channels": [16, 8, 8, 8, 16]}
     )
-    with pytest.raises(ConfigError, match="init = .*best.pt holds"):
+    with pytest.raises(ConfigError, match="init holds the network"):
         fit(config, tmp_path / "run", CPU, StopRequest())
+
+
+def test_missing_init_is_named_before_missing_data(tmp_path):
+    config = tiny_config(tmp_path / "nowhere", init=str(tmp_path / "nothing.pt"))
+    with pytest.raises(CheckpointError, match="nothing.pt"):
+        fit(config, tmp_path / "run", CPU, StopRequest())
+
+
+def test_init_of_another_pixel_size_is_noted(slices, straight, tmp_path, capsys):
+    fit(
+        tiny_config(slices, init=str(straight[0] / "best.pt"), training={"steps": 1}),
+        tmp_path / "a",
+        CPU,
+        StopRequest(),
+    )
+    assert "was trained on pixels" not in capsys.readouterr().out
+    known = load_checkpoint(straight[0] / "best.pt")
+    save_checkpoint(
+        tmp_path / "other.pt",
+        known.spec.model_copy(update={"pixel_size_mm": 0.4}),
+        known.network_state,
+        known.info,
+    )
+    fit(
+        tiny_config(slices, init=str(tmp_path / "other.pt"), training={"steps": 1}),
+        tmp_path / "b",
+        CPU,
+        StopRequest(),
+    )
+    assert "other.pt was trained on pixels of 0.4 mm" in capsys.readouterr().out
 
 
 def test_fp16_on_a_cpu_is_refused(slices, tmp_path):

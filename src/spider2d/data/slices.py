@@ -188,7 +188,8 @@ def read_manifest(slices_dir: Path | str) -> list[ManifestRow]:
     path = Path(slices_dir) / MANIFEST_NAME
     if not path.is_file():
         raise DatasetError(
-            f"{path}: no finished extraction here. Run {EXTRACT_COMMAND} --output {slices_dir}"
+            f"{path}: no finished extraction here. Run {EXTRACT_COMMAND} --dataset FOLDER_OF_THE_DATA "
+            f"--output {slices_dir}, with the --pixel-size-mm that the configuration asks for"
         )
     with path.open(newline="", encoding="utf-8") as file:
         try:

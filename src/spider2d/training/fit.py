@@ -9,9 +9,9 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from spider2d.checkpoint import save_checkpoint
+from spider2d.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from spider2d.config import check_config, config_text
-from spider2d.data.slices import open_series
+from spider2d.data.slices import EXTRACT_COMMAND, open_series
 from spider2d.models.spec import NetworkSpec
 from spider2d.models.volume_spec import spec_class
 from spider2d.training import distributed
@@ -104,12 +104,14 @@ def fit(
         TrainingDivergedError: The loss is no longer finite.
     """
     check_batch(config, process)
+    # Read first: a wrong name should not wait for the data. A resumed run does not need it any more.
+    initial = load_checkpoint(config.init) if config.init and not resume else None
     data = select_series(config.data.slices, config.validation.max_series, config.data.max_series)
     check_folder(folder, config, resume, overwrite)
     precision = resolve_precision(config.training.precision, process.device)
     if config.training.threads is not None:
         torch.set_num_threads(config.training.threads)
-    state = new_state(config, build_spec(config, data), precision, process.device, resume)
+    state = new_state(config, build_spec(config, data), precision, process.device, resume, initial)
     if resume:
         restore_last(folder / LAST_NAME, state)
     distributed.barrier(process)
@@ -118,7 +120,7 @@ def fit(
     claim_folder(folder, config, resume)
     with Tracker(folder, state.step) as tracker:
         run = Run(config, folder, process, data, precision, tracker)
-        _announce(run, state)
+        _announce(run, state, initial)
         result = _train(run, state, stop)
     figures = run_figures(state, config, precision, process.world_size)
     write_run_cost(folder, figures, process.device, resume)
@@ -227,7 +229,7 @@ def _validate(run: Run, state: TrainingState, bar: tqdm) -> None:
             save_checkpoint(run.folder / BEST_NAME, state.spec, state.ema.state_dict(), info)
 
 
-def _announce(run: Run, state: TrainingState) -> None:
+def _announce(run: Run, state: TrainingState, initial: Checkpoint | None) -> None:
     """Say and record what is trained on what."""
     cost = network_cost(state.network, state.spec, run.data.slice_hw)
     run.tracker.start(config_text(run.config), cost)
@@ -238,3 +240,10 @@ def _announce(run: Run, state: TrainingState) -> None:
         f"{run.process.world_size} process(es) on {run.process.device.type}, {run.precision}",
         flush=True,
     )
+    trained_mm = state.spec.pixel_size_mm if initial is None else initial.spec.pixel_size_mm
+    if trained_mm != state.spec.pixel_size_mm:
+        print(
+            f"note: {run.config.init} was trained on pixels of {trained_mm} mm; slices of that size, made by "
+            f"{EXTRACT_COMMAND} --pixel-size-mm {trained_mm}, suit it better",
+            flush=True,
+        )

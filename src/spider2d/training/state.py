@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 import spider2d
-from spider2d.checkpoint import load_checkpoint, save_checkpoint
+from spider2d.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from spider2d.errors import CheckpointError, ConfigError
 from spider2d.models.build import build_network, put_on
 from spider2d.models.spec import NetworkSpec
@@ -54,7 +54,12 @@ def seed_everything(seed: int, step: int = 0, rank: int = 0) -> None:
 
 
 def new_state(
-    config: AnyTrainConfig, spec: NetworkSpec, precision: str, device: torch.device, resume: bool = False
+    config: AnyTrainConfig,
+    spec: NetworkSpec,
+    precision: str,
+    device: torch.device,
+    resume: bool = False,
+    initial: Checkpoint | None = None,
 ) -> TrainingState:
     """Build the state before the first step.
 
@@ -63,17 +68,18 @@ def new_state(
         spec: What the network is.
         precision: "fp32", "bf16" or "fp16".
         device: Where to train.
-        resume: All weights are to come from ``last.pt``, so that neither ``config.init`` nor pretrained ones
-            are looked for: they may be gone by now.
+        resume: All weights are to come from ``last.pt``, so that no pretrained ones are looked for: they may
+            be gone by now.
+        initial: The checkpoint ``config.init`` to start from.
 
     Raises:
-        ConfigError: The network cannot be built, or ``config.init`` holds another network.
+        ConfigError: The network cannot be built, or ``initial`` holds another network.
     """
     seed_everything(config.seed)
-    pretrained = isinstance(config, TrainConfig) and not config.init and not resume
+    pretrained = isinstance(config, TrainConfig) and initial is None and not resume
     network = build_network(spec, config.model.encoder_weights if pretrained else None)
-    if config.init and not resume:
-        _load_initial_weights(network, spec, config.init)
+    if initial is not None:
+        _load_initial_weights(network, spec, initial)
     network = put_on(network, spec, device).train()
     return TrainingState(
         spec,
@@ -135,13 +141,12 @@ def describe_run(state: TrainingState, config: AnyTrainConfig) -> dict[str, Any]
     }
 
 
-def _load_initial_weights(network: nn.Module, spec: NetworkSpec, path: Path) -> None:
-    checkpoint = load_checkpoint(path)
+def _load_initial_weights(network: nn.Module, spec: NetworkSpec, initial: Checkpoint) -> None:
     try:
-        network.load_state_dict(checkpoint.network_state)
+        network.load_state_dict(initial.network_state)
     except RuntimeError as error:
         raise ConfigError(
-            f"init = {path} holds the network {checkpoint.spec.title} with {checkpoint.spec.in_channels} "
+            f"init holds the network {initial.spec.title} with {initial.spec.in_channels} "
             f"input channels, the configuration asks for {spec.title} with {spec.in_channels}; "
             "set model and data as in that checkpoint"
         ) from error
