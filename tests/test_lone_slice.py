@@ -1,7 +1,7 @@
 import numpy as np
 
 from spider2d.inference.instances import label_instances
-from spider2d.inference.lone_slice import NOTE, number_pieces
+from spider2d.inference.lone_slice import NOTE, drop_unsure_pieces, number_pieces
 from spider2d.inference.vertebra_assign import Bone
 from spider2d.labels import CANAL, DISC, MAX_VERTEBRA_LABEL, VERTEBRA
 
@@ -18,6 +18,19 @@ def test_without_discs_every_piece_of_bone_has_its_number_from_the_bottom():
     assert [int(result.labels_sra[0, row, 45]) for row in (104, 63, 19)] == [1, 2, 3]
     assert not result.labels_sra[0, 41, 61]
     assert result.notes == [NOTE]
+
+
+def test_pieces_the_network_is_unsure_of_are_dropped_but_for_the_surest():
+    classes = np.zeros((1, 40, 40), np.uint8)
+    classes[0, 5:10, 5:10], classes[0, 20:25, 5:10], classes[0, 20:25, 20:30] = VERTEBRA, VERTEBRA, DISC
+    confidence = np.full(classes.shape, 100, np.uint8)  # 0.39
+    confidence[0, 5:10, 5:8] = 255  # a mean of (3 * 255 + 2 * 100) / 5 = 193, that is 0.757
+    kept = drop_unsure_pieces(classes, confidence)
+    assert (kept[0, 5:10, 5:10] == VERTEBRA).all() and not kept[0, 20:25, 5:10].any()
+    assert (kept[0, 20:25, 20:30] == DISC).all()  # discs are not judged
+    confidence[0, 5:10, 5:10] = 120
+    assert (drop_unsure_pieces(classes, confidence) == kept).all()
+    np.testing.assert_array_equal(drop_unsure_pieces(kept * 0, confidence), kept * 0)
 
 
 def beside_the_bodies():

@@ -4,18 +4,44 @@ import cc3d
 import numpy as np
 
 from spider2d.inference.numbering import Numbering
+from spider2d.inference.restack import CONFIDENCE_SCALE
 from spider2d.inference.vertebra_assign import Bone
-from spider2d.labels import DISC_OFFSET, MAX_VERTEBRA_LABEL
+from spider2d.labels import BACKGROUND, DISC_OFFSET, MAX_VERTEBRA_LABEL, VERTEBRA
 
 LONE_SLICE = 3
 """Slices of a padded box that holds one slice."""
 MIN_BODY_MM2 = 300.0
 """A lone slice goes through the bodies when it shows one of at least this area (whole ones: 700 or more)."""
 MIN_PIECE_MM2 = 30.0
+UNSURE_CONFIDENCE = 0.75
+"""Mean confidence below which a piece of bone is more often fat between threads than bone."""
 NOTE = (
     "this slice lies beside the vertebral bodies: bone between two discs counts as one vertebra, other "
     "pieces of bone are numbered from the bottom"
 )
+
+
+def drop_unsure_pieces(classes_sra: np.ndarray, confidence_sra: np.ndarray) -> np.ndarray:
+    """Return the classes of a single slice without the pieces of bone that the network is unsure of.
+
+    In a volume the neighbouring slices tell false pieces from true ones; in a single slice nothing else does.
+
+    Args:
+        classes_sra: uint8 (1, R, A), classes 0-3.
+        confidence_sra: uint8 of the same shape, probability of the class times ``CONFIDENCE_SCALE``.
+
+    Returns:
+        A copy in which pieces with a mean confidence below ``UNSURE_CONFIDENCE`` are background; the surest
+        piece always stays.
+    """
+    pieces, n_pieces = cc3d.connected_components(
+        (classes_sra == VERTEBRA).astype(np.uint8), connectivity=26, return_N=True
+    )
+    size = np.bincount(pieces.ravel(), minlength=n_pieces + 1)
+    mean = np.bincount(pieces.ravel(), confidence_sra.ravel(), n_pieces + 1) / np.maximum(size, 1)
+    mean[0] = np.inf
+    unsure = mean < min(UNSURE_CONFIDENCE * CONFIDENCE_SCALE, mean[1:].max(initial=0))
+    return np.where(unsure[pieces], np.uint8(BACKGROUND), classes_sra)
 
 
 def is_beside_bodies(

@@ -13,6 +13,7 @@ from spider2d.data.prepare import prepare_stack
 from spider2d.data.volume import Volume, from_canonical, to_canonical
 from spider2d.errors import VolumeError
 from spider2d.inference.instances import label_instances
+from spider2d.inference.lone_slice import drop_unsure_pieces
 from spider2d.inference.predict import forward_size, predict_stack
 from spider2d.inference.report import describe_instances, find_warnings
 from spider2d.inference.restack import ClassVolume, restack
@@ -135,7 +136,10 @@ def label_classes(
     if class_volume.classes_sra.shape != shape_sra:
         raise VolumeError(f"class map {class_volume.classes_sra.shape} for an image of shape {shape_sra}")
     with watch.stage("instances"):
-        result = label_instances(class_volume.classes_sra, spacing_sra_mm, class_volume.offsets_rc_mm)
+        classes_sra = class_volume.classes_sra
+        if len(classes_sra) == 1 and class_volume.confidence_sra is not None:
+            classes_sra = drop_unsure_pieces(classes_sra, class_volume.confidence_sra)
+        result = label_instances(classes_sra, spacing_sra_mm, class_volume.offsets_rc_mm)
     with watch.stage("report"):
         instances = describe_instances(result.labels_sra, class_volume.confidence_sra, volume.geometry)
         labels = from_canonical(result.labels_sra, volume)
