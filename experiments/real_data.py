@@ -140,8 +140,8 @@ def score_bodies(reference: np.ndarray, prediction: np.ndarray) -> dict:
         prediction: SPIDER labels of the same shape.
 
     Returns:
-        Counts (bodies, found, merged_neighbours), mean recall, in_order, numbers_right (every body found bears
-        its own number; False if none was), extra_below (predicted vertebrae below the lowest body).
+        Counts (bodies, found, merged_neighbours), mean recall, in_order, numbers_right (every body found
+        bears its own number; False if none was), extra_below (predicted vertebrae below the lowest body).
     """
     labels = reference_labels(reference)
     matches, recalls, shares = [], [], []
