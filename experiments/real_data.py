@@ -175,7 +175,8 @@ def count_below(lowest_body: np.ndarray, prediction: np.ndarray) -> int:
     """Return the number of predicted vertebrae whose middle lies below all of a body (bool (S, R, A))."""
     last_row = np.flatnonzero(lowest_body.any(axis=(0, 2)))[-1]
     vertebrae = [int(v) for v in np.unique(prediction) if v and class_of_label(int(v)) == VERTEBRA]
-    return sum(float(np.nonzero(prediction == label)[1].mean()) > last_row for label in vertebrae)
+    middle_rows = [float(np.nonzero(prediction == label)[1].mean()) for label in vertebrae]
+    return sum(row > int(last_row) for row in middle_rows)
 
 
 def score_discs(reference: np.ndarray, prediction: np.ndarray) -> dict:

@@ -38,6 +38,7 @@ def test_numbers_are_right_when_every_body_found_bears_its_own():
 def test_vertebrae_below_the_lowest_body_are_counted_discs_are_not():
     score = real_data.score_bodies(bodies(0, 0, 1, 2), bodies(201, 1, 2, 3))
     assert score["extra_below"] == 1 and not score["numbers_right"]
+    assert json.loads(json.dumps(score)) == score
     on_the_sacrum = real_data.score_bodies(bodies(26, 1, 2), bodies(1, 2, 3))
     assert on_the_sacrum["extra_below"] == 1
     assert real_data.score_bodies(bodies(1, 2), bodies(1, 2))["extra_below"] == 0
