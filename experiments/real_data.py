@@ -133,7 +133,16 @@ def score_slice(reference: np.ndarray, prediction: np.ndarray, spacing_sra_mm: t
 
 
 def score_bodies(reference: np.ndarray, prediction: np.ndarray) -> dict:
-    """Score vertebral bodies: recall by the best matching predicted vertebra, order, merges."""
+    """Score vertebral bodies: recall by the best matching predicted vertebra, order, numbers, merges.
+
+    Args:
+        reference: Labels (S, R, A) of bodies, 1 the lowest; ``SACRAL_BODY`` does not count.
+        prediction: SPIDER labels of the same shape.
+
+    Returns:
+        Counts (bodies, found, merged_neighbours), mean recall, in_order, numbers_right (every body found
+        bears its own number; False if none was), extra_below (predicted vertebrae below the lowest body).
+    """
     labels = reference_labels(reference)
     matches, recalls, shares = [], [], []
     for label in labels:
@@ -142,7 +151,9 @@ def score_bodies(reference: np.ndarray, prediction: np.ndarray) -> dict:
         matches.append(match)
         recalls.append(float((inside == match).mean()) if match else 0.0)
         shares.append({int(v): float((inside == v).mean()) for v in np.unique(inside) if v})
-    found = [m for m, recall in zip(matches, recalls, strict=True) if recall >= BODY_FOUND_RECALL]
+    is_found = [recall >= BODY_FOUND_RECALL for recall in recalls]
+    found = [match for match, found in zip(matches, is_found, strict=True) if found]
+    numbers = [label for label, found in zip(labels, is_found, strict=True) if found]
     merged = sum(
         any(lower.get(v, 0) >= BODY_MERGED_RECALL and upper.get(v, 0) >= BODY_MERGED_RECALL for v in lower)
         for lower, upper in zip(shares, shares[1:], strict=False)
@@ -154,8 +165,18 @@ def score_bodies(reference: np.ndarray, prediction: np.ndarray) -> dict:
         "found": len(set(found)),
         "recall": float(np.mean(recalls)),
         "in_order": in_order,
+        "numbers_right": bool(found) and found == numbers,
+        "extra_below": count_below(reference == min(labels), prediction),
         "merged_neighbours": int(merged),
     }
+
+
+def count_below(lowest_body: np.ndarray, prediction: np.ndarray) -> int:
+    """Return the number of predicted vertebrae whose middle lies below all of a body (bool (S, R, A))."""
+    last_row = np.flatnonzero(lowest_body.any(axis=(0, 2)))[-1]
+    vertebrae = [int(v) for v in np.unique(prediction) if v and class_of_label(int(v)) == VERTEBRA]
+    middle_rows = [float(np.nonzero(prediction == label)[1].mean()) for label in vertebrae]
+    return sum(row > int(last_row) for row in middle_rows)
 
 
 def score_discs(reference: np.ndarray, prediction: np.ndarray) -> dict:
@@ -213,6 +234,8 @@ def print_summary(results: dict[str, dict[str, dict]]) -> None:
         print(
             f"{name}: {found}/{bodies} bodies found, mean recall {np.mean([r['recall'] for r in rows]):.3f}, "
             f"in order {sum(r['in_order'] for r in rows)}/{len(rows)}, "
+            f"numbers right {sum(r['numbers_right'] for r in rows)}/{len(rows)}, "
+            f"vertebrae below the lowest body {sum(r['extra_below'] for r in rows)}, "
             f"merged neighbours {sum(r['merged_neighbours'] for r in rows)}"
         )
     discs = list(results[DISCS].values())

@@ -9,8 +9,8 @@ from spider2d.inference.discs import find_discs
 from spider2d.inference.joint_sheet import above_sheet
 from spider2d.inference.levels import (
     add_missing_boundaries,
-    body_sizes,
     estimate_pitch,
+    measure_levels,
     place_walls,
     sample_bodies,
 )
@@ -167,9 +167,11 @@ def test_cut_between_bodies_goes_through_the_gap():
     boundaries = add_missing_boundaries([], bodies, frame, pitch)
     rows = [boundary.centre_mm[1] for boundary in boundaries]
     np.testing.assert_allclose(rows, [75.0, 40.0], atol=1.5)
-    volume, reach = body_sizes(boundaries, bodies)
-    np.testing.assert_allclose(volume, 20 * 20 * 2.0 * np.array([42, 30, 38]), rtol=0.01)
-    np.testing.assert_allclose(reach, [43, 31, 39], atol=2)
+    levels = measure_levels(boundaries, bodies, pitch)
+    np.testing.assert_allclose(levels.volume_mm3, 20 * 20 * 2.0 * np.array([42, 30, 38]), rtol=0.01)
+    np.testing.assert_allclose(levels.reach_mm, [43, 31, 39], atol=2)
+    np.testing.assert_allclose(levels.gap_mm, [3, 3, 0], atol=1.6)
+    assert levels.is_disc == [False, False] and levels.pitch_mm == pitch
     for boundary in place_walls(boundaries, bodies, frame):
         assert boundary.centre_mm[2] + boundary.wall_mm == pytest.approx(29.5, abs=0.6)
 

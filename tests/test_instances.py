@@ -191,6 +191,51 @@ def test_short_topmost_vertebra_inside_the_image_is_not_cut():
     assert not label_instances(classes_of_labels(inside), THICK).topmost_incomplete
 
 
+@pytest.mark.parametrize("gap_mm", [16.0, 30.0])
+@pytest.mark.parametrize("with_disc", [True, False])
+def test_bowel_further_down_than_the_next_vertebra_is_none(gap_mm, with_disc):
+    reference = toy_spine(THICK)
+    lowest = int(np.flatnonzero((reference == 201).any(axis=(0, 2)))[-1])
+    reference = np.pad(reference, ((0, 0), (0, 90), (0, 0)))
+    classes = classes_of_labels(reference)
+    box = (
+        np.flatnonzero((reference == 1).any(axis=(1, 2))),
+        np.flatnonzero((reference == 201).any(axis=(0, 1))),
+    )
+    sides, depth = slice(box[0][0], box[0][-1] + 1), slice(box[1][0], box[1][-1] + 1)
+    top = lowest + round(gap_mm / THICK[1])
+    bottom = top + round(BODY_MM / THICK[1])
+    classes[sides, top:bottom, depth] = VERTEBRA
+    if with_disc:
+        classes[sides, bottom : bottom + 9, depth] = DISC
+    assert_recovered(reference, label_instances(classes, THICK).labels_sra, 0.97)
+
+
+@pytest.mark.parametrize(
+    ("visible", "cut"), [(0.1, True), (0.3, True), (0.6, True), (0.85, True), (1.0, False)]
+)
+@pytest.mark.parametrize(("short_px", "border_px"), [(0, 0), (2, 0), (0, 2), (1, 2)])
+def test_topmost_body_is_cut_also_below_a_border_and_where_the_mask_ends_short_of_it(
+    visible, cut, short_px, border_px
+):
+    spacing = (4.0, 1.0, 1.1)
+    reference = toy_spine(spacing, top_mm=-(1 - visible) * BODY_MM)
+    classes = classes_of_labels(reference)
+    if visible < 0.2 and short_px:
+        return  # nothing of it would be left
+    classes[:, :short_px] = 0
+    classes = np.pad(classes, ((0, 0), (border_px, 0), (0, 0)))
+    result = label_instances(classes, spacing, image_rows=slice(border_px, None))
+    assert result.topmost_incomplete is cut
+
+
+def test_arch_of_a_whole_vertebra_at_the_edge_is_not_cut():
+    reference = toy_spine(THICK, top_mm=-12.0)
+    in_front = np.arange(reference.shape[2]) * THICK[2] <= 50
+    reference[((reference == 5) & in_front) | (reference == 205)] = 0  # the arch of 5 joins vertebra 4
+    assert not label_instances(classes_of_labels(reference), THICK).topmost_incomplete
+
+
 def test_empty_map_gives_an_empty_answer_with_a_note():
     result = label_instances(np.zeros((5, 7, 9), dtype=np.uint8), THICK)
     assert result.labels_sra.shape == (5, 7, 9)

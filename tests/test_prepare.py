@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from spider2d.data.normalise import apply_window, fit_window
-from spider2d.data.prepare import prepare_stack, to_half
+from spider2d.data.prepare import prepare_stack, rows_with_image, to_half
 from spider2d.errors import VolumeError
 
 
@@ -47,3 +47,11 @@ def test_to_half_is_exact_where_float16_is():
 def test_constant_volume_is_refused():
     with pytest.raises(VolumeError, match="one value only"):
         prepare_stack(np.full((2, 9, 9), 7), (4.0, 0.6, 0.6), 0.6)
+
+
+def test_rows_of_one_value_above_and_below_hold_no_image():
+    array = np.full((3, 20, 8), 7, np.int16)  # the padding need not be 0
+    array[1, 4, 2] = array[2, 15, 0] = 9
+    assert rows_with_image(array) == slice(4, 16)  # constant rows between are image
+    assert rows_with_image(volume()) == slice(0, 41)
+    assert rows_with_image(np.zeros((3, 20, 8))) == slice(0, 0)

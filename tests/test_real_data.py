@@ -17,7 +17,42 @@ def bodies(*labels, gap=2, height=10):
 
 def test_shifted_numbers_are_found_in_order():
     score = real_data.score_bodies(bodies(1, 2, 3), bodies(3, 4, 5))
-    assert score == {"bodies": 3, "found": 3, "recall": 1.0, "in_order": True, "merged_neighbours": 0}
+    assert score == {
+        "bodies": 3,
+        "found": 3,
+        "recall": 1.0,
+        "in_order": True,
+        "numbers_right": False,
+        "extra_below": 0,
+        "merged_neighbours": 0,
+    }
+
+
+def test_numbers_are_right_when_every_body_found_bears_its_own():
+    assert real_data.score_bodies(bodies(1, 2, 3), bodies(1, 2, 3))["numbers_right"]
+    assert real_data.score_bodies(bodies(1, 2, 3), bodies(0, 2, 3))["numbers_right"]  # one was missed
+    assert not real_data.score_bodies(bodies(1, 2, 3), bodies(1, 2, 4))["numbers_right"]
+    assert not real_data.score_bodies(bodies(1, 2, 3), bodies(0, 0, 0))["numbers_right"]
+
+
+def test_vertebrae_below_the_lowest_body_are_counted_discs_are_not():
+    score = real_data.score_bodies(bodies(0, 0, 1, 2), bodies(201, 1, 2, 3))
+    assert score["extra_below"] == 1 and not score["numbers_right"]
+    assert json.loads(json.dumps(score)) == score
+    on_the_sacrum = real_data.score_bodies(bodies(26, 1, 2), bodies(1, 2, 3))
+    assert on_the_sacrum["extra_below"] == 1
+    assert real_data.score_bodies(bodies(1, 2), bodies(1, 2))["extra_below"] == 0
+
+
+def test_summary_prints_numbers_and_vertebrae_below(capsys):
+    row = real_data.score_bodies(bodies(0, 1, 2), bodies(1, 2, 3))
+    four = bodies(1, 2, 3, 4)
+    slices = {"a": real_data.score_slice(four, four, (1.0, 2.5, 2.5))}
+    discs = {"a": real_data.score_discs(bodies(201), bodies(201))}
+    folders = {name: {"a": row} for name in real_data.BODIES}
+    real_data.print_summary({real_data.SLICES: slices, **folders, real_data.DISCS: discs})
+    printed = capsys.readouterr().out
+    assert printed.count("numbers right 0/1, vertebrae below the lowest body 1,") == 2
 
 
 def test_two_bodies_in_one_prediction_are_merged():

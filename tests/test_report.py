@@ -8,7 +8,10 @@ from painted_spine import LPS, PIR, paint_volume
 from spider2d.data.geometry import Geometry, Grid2d, promote_2d
 from spider2d.data.volume import from_canonical, to_canonical
 from spider2d.inference.instances import InstanceResult
+from spider2d.inference.plausibility import Spine
 from spider2d.inference.report import describe_instances, find_warnings, world_position
+
+CUT_SPINE = Spine({2: 100.0}, {}, below_mm=80.0, topmost_incomplete=True)
 
 
 @pytest.fixture(params=[LPS, PIR], ids=["LPS", "PIR"])
@@ -76,7 +79,7 @@ def test_a_2d_image_has_positions_in_its_own_plane_and_no_millilitres():
 def test_nothing_found_is_an_empty_list_and_a_warning(volume):
     empty = np.zeros((5, 31, 21), np.uint8)
     assert describe_instances(empty, empty, volume.geometry) == []
-    (warning,) = find_warnings([], InstanceResult(empty, False, []), volume.geometry)
+    (warning,) = find_warnings([], InstanceResult(empty, []), volume.geometry)
     assert warning["code"] == "nothing_found" and warning["label"] is None
 
 
@@ -87,15 +90,22 @@ def codes(warnings):
 def test_cut_vertebra_and_low_confidence_name_their_labels(volume):
     confidence = np.where(boxes() == 2, 100, 250).astype(np.uint8)
     instances = describe_instances(boxes(), confidence, volume.geometry)
-    warnings = find_warnings(instances, InstanceResult(boxes(), True, ["a remark"]), volume.geometry)
+    warnings = find_warnings(instances, InstanceResult(boxes(), ["a remark"], CUT_SPINE), volume.geometry)
     assert codes(warnings) == [("topmost_vertebra_cut", 2), ("low_confidence", 2), ("instances", None)]
     assert "0.39" in warnings[1]["message"] and warnings[2]["message"] == "a remark"
+
+
+def test_doubts_of_the_spine_are_warnings(volume):
+    spine = Spine({1: 100.0, 2: 100.0}, {202: 0.0}, below_mm=4.0, topmost_incomplete=False)
+    instances = describe_instances(boxes(), np.full_like(boxes(), 255), volume.geometry)
+    warnings = find_warnings(instances, InstanceResult(boxes(), [], spine), volume.geometry)
+    assert codes(warnings) == [("lowest_doubtful", 1), ("lower_end_cut", None)]
 
 
 def test_no_canal_is_remarked(volume):
     labels = np.where(boxes() == 2, 2, 0).astype(np.uint8)
     instances = describe_instances(labels, np.full_like(labels, 255), volume.geometry)
-    assert codes(find_warnings(instances, InstanceResult(labels, False, []), volume.geometry)) == [
+    assert codes(find_warnings(instances, InstanceResult(labels, []), volume.geometry)) == [
         ("no_canal", None)
     ]
 
@@ -106,12 +116,12 @@ def test_no_canal_is_remarked(volume):
 )
 def test_unusual_spacings_are_remarked(spacing_sra_mm, expected):
     volume, _ = paint_volume(LPS, np.zeros((5, 31, 21), np.uint8), spacing_sra_mm)
-    warnings = find_warnings([], InstanceResult(np.zeros(1), False, []), volume.geometry)
+    warnings = find_warnings([], InstanceResult(np.zeros(1), []), volume.geometry)
     assert [warning["code"] for warning in warnings].count("unusual_spacing") == expected
 
 
 def test_the_report_is_plain_json(volume):
     instances = describe_instances(boxes(), boxes(), volume.geometry)
-    warnings = find_warnings(instances, InstanceResult(boxes(), True, []), volume.geometry)
+    warnings = find_warnings(instances, InstanceResult(boxes(), [], CUT_SPINE), volume.geometry)
     assert json.loads(json.dumps([instances, warnings])) == [instances, warnings]
     assert to_canonical(volume).array_sra.shape == boxes().shape

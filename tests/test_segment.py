@@ -3,7 +3,7 @@ import pytest
 from painted_spine import LPS, PIR, PIXEL_MM, ReadsIntensities, paint_classes, paint_volume, spec
 
 from spider2d.data.geometry import Grid2d, promote_2d
-from spider2d.data.volume import Volume, to_canonical
+from spider2d.data.volume import Volume, from_canonical, to_canonical
 from spider2d.errors import VolumeError
 from spider2d.inference.segment import CPU_BATCH_PIXELS, SegmentOptions, choose_batch_size, segment_volume
 from spider2d.labels import VERTEBRA, classes_of_labels
@@ -105,6 +105,16 @@ def test_an_image_without_a_spine_gives_an_empty_mask_and_says_so():
 class SeesBackground(ReadsIntensities):
     def forward(self, images_nchw):
         return super().forward(images_nchw * 0)
+
+
+@pytest.mark.parametrize("border_px", [0, 2, 12])
+def test_a_vertebra_cut_below_a_black_border_is_told(border_px):
+    classes_sra = paint_classes()[:, 20:]  # 13 of the 25 rows of the topmost body are left
+    volume, _ = paint_volume(LPS, classes_sra)
+    image_sra = np.pad(to_canonical(volume).array_sra, ((0, 0), (border_px, 0), (0, 0)))
+    bordered, _ = paint_volume(LPS, np.pad(classes_sra, ((0, 0), (border_px, 0), (0, 0))))
+    report = segment(from_canonical(image_sra, bordered)).report
+    assert "topmost_vertebra_cut" in [warning["code"] for warning in report["warnings"]]
 
 
 def test_a_constant_image_is_refused():

@@ -18,12 +18,13 @@ from spider2d.inference.discs import find_discs
 from spider2d.inference.levels import (
     BodySample,
     add_missing_boundaries,
-    body_sizes,
     estimate_pitch,
+    measure_levels,
     place_walls,
     sample_bodies,
 )
-from spider2d.inference.numbering import describe, number_levels, topmost_is_cut, vertebra_labels
+from spider2d.inference.numbering import describe, number_levels, vertebra_labels
+from spider2d.inference.plausibility import Spine, measure_spine
 from spider2d.inference.spine_frame import FAR_MM, SpineFrame, fit_spine
 from spider2d.inference.vertebra_assign import Bone, assign_levels
 from spider2d.labels import BACKGROUND, CANAL, CANAL_LABEL, DISC, N_CLASSES, VERTEBRA
@@ -36,19 +37,25 @@ class InstanceResult:
     Attributes:
         labels_sra: uint8 (S, R, A) SPIDER labels: vertebrae 1.. from the bottom, 100 canal, 200 + k the disc
             below vertebra k.
-        topmost_incomplete: Whether the topmost vertebra is cut by the upper edge of the field of view.
         notes: What a reader should know about this volume, one sentence each.
+        spine: Sizes of the numbered spine; None where there is none (nothing found, a slice beside it).
     """
 
     labels_sra: np.ndarray
-    topmost_incomplete: bool
     notes: list[str]
+    spine: Spine | None = None
+
+    @property
+    def topmost_incomplete(self) -> bool:
+        """Whether the topmost vertebra is cut by the upper edge of the field of view."""
+        return self.spine is not None and self.spine.topmost_incomplete
 
 
 def label_instances(
     classes_sra: np.ndarray,
     spacing_sra_mm: tuple[float, float, float],
     offsets_rc_mm: np.ndarray | None = None,
+    image_rows: slice | None = None,
 ) -> InstanceResult:
     """Turn a class map into numbered instances.
 
@@ -58,6 +65,7 @@ def label_instances(
         spacing_sra_mm: Voxel size in mm (slice, row, column).
         offsets_rc_mm: Predicted in-plane vector (row, column) in mm from each vertebra voxel to the centre
             of its vertebra, float (2, S, R, A); None without a network that predicts it.
+        image_rows: The rows that hold image, without padding above and below; None = all.
 
     Returns:
         The instances; all zero, with a note, where the map holds no vertebra and no disc (and no canal).
@@ -69,7 +77,7 @@ def label_instances(
     labels = np.zeros(classes_sra.shape, dtype=np.uint8)
     found = (classes_sra > BACKGROUND) & (classes_sra < N_CLASSES)
     if not found.any():
-        return InstanceResult(labels, False, ["nothing was found: no vertebra, no disc, no canal"])
+        return InstanceResult(labels, ["nothing was found: no vertebra, no disc, no canal"])
     box = _bounding_box(found)
     # A margin of one voxel lets every later step look at neighbours without asking for the edge.
     classes = np.pad(np.where(found[box], classes_sra[box], np.uint8(BACKGROUND)), 1)
@@ -77,10 +85,11 @@ def label_instances(
         None if offsets_rc_mm is None else np.pad(offsets_rc_mm[(slice(None), *box)], ((0, 0), *[(1, 1)] * 3))
     )
     spacing = tuple(float(length) for length in spacing_sra_mm)
-    top_row = 1 if box[1].start == 0 else -1
-    boxed, cut, notes = _label_box(classes, spacing, offsets, top_row)
+    first, stop, _ = (image_rows or slice(None)).indices(classes_sra.shape[1])
+    edge_rows = (first - box[1].start + 1, stop - box[1].start)
+    boxed, notes, spine = _label_box(classes, spacing, offsets, edge_rows)
     labels[box] = boxed[1:-1, 1:-1, 1:-1]
-    return InstanceResult(labels, cut, notes)
+    return InstanceResult(labels, notes, spine)
 
 
 def _check(classes_sra: np.ndarray, spacing_sra_mm: tuple, offsets_rc_mm: np.ndarray | None) -> None:
@@ -101,44 +110,48 @@ def _bounding_box(mask: np.ndarray) -> tuple[slice, slice, slice]:
 
 
 def _label_box(
-    classes: np.ndarray, spacing: tuple, offsets: np.ndarray | None, top_row: int
-) -> tuple[np.ndarray, bool, list[str]]:
-    """Label a padded box; ``top_row`` is its row at the image's upper edge, -1 if the box ends below it."""
+    classes: np.ndarray, spacing: tuple, offsets: np.ndarray | None, edge_rows: tuple[int, int]
+) -> tuple[np.ndarray, list[str], Spine | None]:
+    """Label a padded box; ``edge_rows`` are the first and last row with image, counted in the box's rows."""
     canal = clean_canal(classes == CANAL, spacing)
     labels = np.where(canal, np.uint8(CANAL_LABEL), np.uint8(BACKGROUND))
     vertebra_index, disc_index = np.argwhere(classes == VERTEBRA), np.argwhere(classes == DISC)
     if len(vertebra_index) + len(disc_index) == 0:
-        return labels, False, ["no vertebra and no disc was found"]
+        return labels, ["no vertebra and no disc was found"], None
     frame = fit_spine(np.where((classes == CANAL) & ~canal, np.uint8(BACKGROUND), classes), spacing)
     vertebra_mm = _millimetres(vertebra_index, spacing)
     at = tuple(vertebra_index.T)
     offset = None if offsets is None else offsets[:, *at].T.astype(np.float32)
     bodies = sample_bodies(vertebra_mm, spacing, frame, offset)
-    disc_number, boundaries = _find_boundaries(_millimetres(disc_index, spacing), bodies, spacing, frame)
+    disc_number, boundaries, pitch_mm = _find_boundaries(
+        _millimetres(disc_index, spacing), bodies, spacing, frame
+    )
 
     depth = edt.edt(classes == VERTEBRA, anisotropy=(FAR_MM, *spacing[1:]), parallel=1)
     bone = Bone(vertebra_index, vertebra_mm, depth[at], spacing, classes.shape)
     level = assign_levels(bone, boundaries, offset)
 
-    body_volume, body_reach = body_sizes(boundaries, bodies)
-    is_disc = [boundary.disc for boundary in boundaries]
-    numbering = number_levels(body_volume, body_reach, is_disc)
-    if lone_slice.is_beside_bodies(len(classes), body_volume, numbering, spacing[0]):
-        vertebrae, below_level = lone_slice.number_pieces(bone, level, len(body_volume))
-        disc_labels = [below_level[index + 1] for index in np.flatnonzero(is_disc)]
-        cut, notes = False, [lone_slice.NOTE]
+    levels = measure_levels(boundaries, bodies, pitch_mm)
+    discs = np.flatnonzero(levels.is_disc)
+    numbering = number_levels(levels)
+    beside = lone_slice.is_beside_bodies(len(classes), levels.volume_mm3, numbering, spacing[0])
+    is_body = frame.in_front_of_wall(vertebra_mm)
+    if beside:
+        vertebrae, below_level = lone_slice.number_pieces(bone, level, len(levels.volume_mm3))
+        disc_labels = [below_level[index + 1] for index in discs]
     else:
-        is_body = frame.in_front_of_wall(vertebra_mm)
         vertebrae = _tidied(
             classes.shape, vertebra_index, vertebra_labels(level, is_body, numbering), spacing
         )
-        disc_labels = [numbering.disc_label(index) for index in np.flatnonzero(is_disc)]
-        cut, notes = topmost_is_cut(vertebrae, body_volume, numbering, top_row), describe(numbering, is_disc)
+        disc_labels = [numbering.disc_label(index) for index in discs]
     labels += vertebrae
     labels += _tidied(
         classes.shape, disc_index, np.array([*disc_labels, 0], dtype=np.uint8)[disc_number], spacing
     )
-    return labels, cut, notes
+    if beside:
+        return labels, [lone_slice.NOTE], None
+    spine = measure_spine(labels, vertebra_index[is_body], levels, numbering, spacing[1], edge_rows)
+    return labels, describe(numbering, levels.is_disc), spine
 
 
 def _millimetres(index_sra: np.ndarray, spacing: tuple) -> np.ndarray:
@@ -147,11 +160,12 @@ def _millimetres(index_sra: np.ndarray, spacing: tuple) -> np.ndarray:
 
 def _find_boundaries(
     disc_mm: np.ndarray, bodies: BodySample, spacing: tuple, frame: SpineFrame
-) -> tuple[np.ndarray, list[Boundary]]:
-    """Return each disc voxel's disc number (-1 = none) and all boundaries from the bottom up."""
+) -> tuple[np.ndarray, list[Boundary], float]:
+    """Return each disc voxel's disc number (-1 = none), all boundaries from the bottom up, and the pitch."""
     disc_number, discs = find_discs(disc_mm, spacing, frame)
     pitch_mm = estimate_pitch(discs, bodies)
-    return disc_number, place_walls(add_missing_boundaries(discs, bodies, frame, pitch_mm), bodies, frame)
+    boundaries = place_walls(add_missing_boundaries(discs, bodies, frame, pitch_mm), bodies, frame)
+    return disc_number, boundaries, pitch_mm
 
 
 def _tidied(shape: tuple, index_sra: np.ndarray, values: np.ndarray, spacing: tuple) -> np.ndarray:

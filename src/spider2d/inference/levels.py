@@ -31,6 +31,27 @@ TILTS_DEG = np.arange(-15.0, 16.0, 5.0)
 
 
 @dataclass(frozen=True)
+class Levels:
+    """The levels between the boundaries of a spine, from the bottom up (L levels, L - 1 boundaries).
+
+    Attributes:
+        volume_mm3: Volume of the body in each, (L,); 0 where there is none.
+        reach_mm: How far it extends from the boundary below it (the lowest: from the one above it), (L,).
+        gap_mm: How far below the boundary above it begins, (L,); 0 for the topmost and without a body.
+        height_mm: Arc length of each boundary along the spine, (L - 1,).
+        is_disc: Whether there is a disc at each boundary, (L - 1,).
+        pitch_mm: Usual distance of neighbouring discs.
+    """
+
+    volume_mm3: np.ndarray
+    reach_mm: np.ndarray
+    gap_mm: np.ndarray
+    height_mm: np.ndarray
+    is_disc: list[bool]
+    pitch_mm: float
+
+
+@dataclass(frozen=True)
 class BodySample:
     """Voxels of the vertebra class in front of the posterior wall.
 
@@ -134,19 +155,25 @@ def place_walls(boundaries: list[Boundary], bodies: BodySample, frame: SpineFram
     return placed
 
 
-def body_sizes(boundaries: list[Boundary], bodies: BodySample) -> tuple[np.ndarray, np.ndarray]:
-    """Return volume (mm3) and reach (mm) of the bodies by level, both (boundaries + 1,).
+def measure_levels(boundaries: list[Boundary], bodies: BodySample, pitch_mm: float) -> Levels:
+    """Measure the bodies by level.
 
-    The reach is how far a body extends from the boundary below it (the lowest level: from the one above it).
+    Args:
+        boundaries: From the bottom up; may be empty (one level then).
+        bodies: Voxels of the vertebral bodies; may be empty.
+        pitch_mm: Usual distance of neighbouring discs.
     """
     n_levels = len(boundaries) + 1
     above = np.array([boundary.above_plane(bodies.points_mm) for boundary in boundaries])
     level = (above > 0).sum(axis=0, dtype=np.intp) if boundaries else np.zeros(len(bodies.points_mm), np.intp)
     volume = np.bincount(level, minlength=n_levels) * bodies.voxel_mm3
-    reach = np.zeros(n_levels)
+    reach, gap = np.zeros(n_levels), np.zeros(n_levels)
     for index in np.flatnonzero(volume) if boundaries else []:
         reach[index] = np.percentile(np.abs(above[max(index - 1, 0), level == index]), 97)
-    return volume, reach
+        if index < len(boundaries):
+            gap[index] = np.percentile(-above[index, level == index], 3)
+    height = np.array([boundary.height_mm for boundary in boundaries])
+    return Levels(volume, reach, gap, height, [boundary.disc for boundary in boundaries], pitch_mm)
 
 
 def _end_boundary(frame: SpineFrame, height_mm: float) -> Boundary:

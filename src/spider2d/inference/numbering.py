@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from spider2d.inference.levels import Levels
 from spider2d.labels import DISC_OFFSET, MAX_VERTEBRA_LABEL
 
 MIN_BODY_SHARE, MIN_TOP_SHARE, MIN_LOWEST_SHARE = 0.1, 0.04, 0.4
@@ -12,8 +13,19 @@ field of view; the lowest must be larger, for below it come the sacrum and whate
 like a vertebra to the network."""
 MIN_NO_DISC_SHARE, MIN_NO_DISC_REACH = 0.6, 0.75
 """Below the lowest disc only a body of nearly usual volume and height is a vertebra (its disc was missed)."""
-CUT_SHARE = 0.8
-"""A vertebra at the upper edge is incomplete if its body is smaller than this share of the next one."""
+MIN_STEP, MAX_STEP = 0.55, 1.4
+"""Neighbouring discs lie between these shares of the usual distance from each other. What hangs between discs
+further apart is bowel, not the next vertebra; discs nearer together may be those of the sacrum."""
+N_NEIGHBOURS = 4
+"""Levels whose distances say what is usual; further up vertebrae become clearly lower."""
+MAX_GAP = 0.4
+"""Without a disc below it, a body begins within this share of the usual distance below the disc above it."""
+MERGED_SHARE = 1.5
+"""A level of this share of the usual volume holds two vertebrae that nothing parts; it may be long."""
+EDGE_MM, CUT_SHARE, MIN_TAPER = 3.0, 0.93, 0.85
+"""A vertebra is incomplete if its body ends this close to the edge of the image (the network's mask often
+ends a pixel or two short of it) and is lower than this share of what the next two let expect. Whole ones
+become lower upwards, but by no more than ``MIN_TAPER``."""
 
 
 @dataclass(frozen=True)
@@ -38,22 +50,16 @@ class Numbering:
         return DISC_OFFSET + vertebra if 1 <= vertebra <= topmost else 0
 
 
-def number_levels(body_volume: np.ndarray, body_reach: np.ndarray, is_disc: list[bool]) -> Numbering:
-    """Decide which levels are vertebrae.
-
-    Args:
-        body_volume: Volume of the bodies by level, (levels,) with levels = boundaries + 1; may be all zero.
-        body_reach: How far each extends from its boundary, (levels,), as from ``levels.body_sizes``.
-        is_disc: Whether there is a disc at each boundary, (boundaries,).
-    """
-    n_levels = len(body_volume)
+def number_levels(levels: Levels) -> Numbering:
+    """Decide which levels are vertebrae."""
+    n_levels = len(levels.volume_mm3)
     if n_levels == 1:
-        return Numbering(0, np.array([body_volume[0] > 0], dtype=np.uint8))
-    share, reach = _relative(body_volume), _relative(body_reach)
+        return Numbering(0, (levels.volume_mm3 > 0).astype(np.uint8))
+    share, reach = _relative(levels.volume_mm3), _relative(levels.reach_mm)
     is_vertebra = share >= MIN_BODY_SHARE
     is_vertebra[0] = share[0] >= MIN_NO_DISC_SHARE and reach[0] >= MIN_NO_DISC_REACH
     is_vertebra[-1] |= share[-1] >= MIN_TOP_SHARE
-    lowest = _lowest_vertebra(share, is_vertebra, is_disc) if is_vertebra.any() else 1
+    lowest = _lowest_vertebra(levels, share, is_vertebra) if is_vertebra.any() else 1
     number = np.arange(n_levels) - lowest + 1
     is_vertebra &= (number >= 1) & (number <= MAX_VERTEBRA_LABEL)
     return Numbering(lowest, np.where(is_vertebra, number, 0).astype(np.uint8))
@@ -66,18 +72,51 @@ def _relative(size: np.ndarray) -> np.ndarray:
     return size / usual if usual > 0 else np.zeros(len(size))
 
 
-def _lowest_vertebra(share: np.ndarray, is_vertebra: np.ndarray, is_disc: list[bool]) -> int:
+def _lowest_vertebra(levels: Levels, share: np.ndarray, is_vertebra: np.ndarray) -> int:
     """Return the lowest level reached from the largest body downwards.
 
-    The way leads over levels that hold a body, and over missed ones as long as they lie between two discs.
+    The way leads over levels that hold a body where the next vertebra would be, and over missed ones as long
+    as they lie between two discs at most a vertebra apart.
     """
-    lowest = int(np.where(is_vertebra, share, -1.0).argmax())
+    lowest, least_share = int(np.where(is_vertebra, share, -1.0).argmax()), MIN_LOWEST_SHARE
     for level in range(lowest - 1, -1, -1):
-        if is_vertebra[level] and share[level] >= MIN_LOWEST_SHARE:
+        large = is_vertebra[level] and share[level] >= least_share
+        if large and _is_next(levels, share, level):
             lowest = level
-        elif level == 0 or not (is_disc[level - 1] and is_disc[level]):
+            continue
+        if large or not _is_between_discs(levels, level):
             break
+        if _step_share(levels, level) < MIN_STEP:  # two discs in the sacrum, or one lumbar disc found twice
+            least_share = MIN_NO_DISC_SHARE
     return lowest
+
+
+def _is_next(levels: Levels, share: np.ndarray, level: int) -> bool:
+    """Return whether the body of a level lies where the vertebra below the next level's would."""
+    usual_mm = _usual_step(levels, level)
+    near = levels.gap_mm[level] <= MAX_GAP * usual_mm
+    if level == 0:
+        return bool(near and levels.reach_mm[0] <= MAX_STEP * usual_mm)
+    if not levels.is_disc[level - 1]:
+        return bool(near)
+    return _step_share(levels, level) <= MAX_STEP or bool(near and share[level] >= MERGED_SHARE)
+
+
+def _is_between_discs(levels: Levels, level: int) -> bool:
+    """Return whether a level lies between two discs at most a vertebra apart."""
+    discs = level > 0 and levels.is_disc[level - 1] and levels.is_disc[level]
+    return discs and _step_share(levels, level) <= MAX_STEP
+
+
+def _step_share(levels: Levels, level: int) -> float:
+    """Return the distance of the boundaries around a level (not the lowest) as a share of the usual one."""
+    return float(levels.height_mm[level] - levels.height_mm[level - 1]) / _usual_step(levels, level)
+
+
+def _usual_step(levels: Levels, level: int) -> float:
+    """Return the usual distance (mm) of the next boundaries above a level."""
+    steps = np.diff(levels.height_mm[level:])[:N_NEIGHBOURS]
+    return float(np.median(steps)) if len(steps) else levels.pitch_mm
 
 
 def vertebra_labels(level: np.ndarray, is_body: np.ndarray, numbering: Numbering) -> np.ndarray:
@@ -98,22 +137,20 @@ def vertebra_labels(level: np.ndarray, is_body: np.ndarray, numbering: Numbering
     return numbering.vertebra_of_level[np.where(joins, np.clip(level, kept[0], kept[-1]), level)]
 
 
-def topmost_is_cut(
-    labels_sra: np.ndarray, body_volume: np.ndarray, numbering: Numbering, top_row: int
-) -> bool:
-    """Return whether the topmost vertebra touches the upper edge and is clearly smaller than the next.
+def topmost_is_cut(reach_mm: np.ndarray, numbering: Numbering, edge_mm: float) -> bool:
+    """Return whether the topmost vertebra's body ends at the edge of the image and is lower than the next.
 
     Args:
-        labels_sra: Labels (S, R, A).
-        body_volume: Volume of the bodies by level, as in :func:`number_levels`.
-        numbering: Its result.
-        top_row: Row of ``labels_sra`` at the upper edge of the image, -1 if the array ends below it.
+        reach_mm: How far each level's body extends upwards from the boundary below it, as in ``Levels``.
+        numbering: Result of :func:`number_levels`.
+        edge_mm: Distance of the topmost vertebra's body from the first row that holds image.
     """
     kept = np.flatnonzero(numbering.vertebra_of_level)
-    if len(kept) < 2 or top_row < 0:
+    if len(kept) < 2 or edge_mm > EDGE_MM:
         return False
-    touches = bool((labels_sra[:, top_row] == numbering.vertebra_of_level[kept[-1]]).any())
-    return touches and bool(body_volume[kept[-1]] < CUT_SHARE * body_volume[kept[-2]])
+    top_mm, next_mm = reach_mm[kept[-1]], reach_mm[kept[-2]]
+    taper = np.clip(next_mm / reach_mm[kept[-3]], MIN_TAPER, 1.0) if len(kept) > 2 else 1.0
+    return bool(top_mm < CUT_SHARE * taper * next_mm)
 
 
 def describe(numbering: Numbering, is_disc: list[bool]) -> list[str]:

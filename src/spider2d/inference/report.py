@@ -11,6 +11,7 @@ from scipy import ndimage
 
 from spider2d.data.geometry import Geometry
 from spider2d.inference.instances import InstanceResult
+from spider2d.inference.plausibility import find_doubts
 from spider2d.inference.restack import CONFIDENCE_SCALE
 from spider2d.labels import CANAL, CLASS_NAMES, VERTEBRA, class_of_label
 
@@ -131,6 +132,8 @@ def find_warnings(
     if result.topmost_incomplete and vertebrae:
         message = "the field of view cuts the topmost vertebra"
         warnings.append(_warning("topmost_vertebra_cut", message, max(vertebrae)))
+    if result.spine is not None:
+        warnings += [_warning(doubt.code, doubt.message, doubt.label) for doubt in find_doubts(result.spine)]
     for instance in instances:
         if instance["confidence"] is not None and instance["confidence"] < LOW_CONFIDENCE:
             message = (

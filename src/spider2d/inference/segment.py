@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import torch
 
-from spider2d.data.prepare import prepare_stack
+from spider2d.data.prepare import prepare_stack, rows_with_image
 from spider2d.data.volume import Volume, from_canonical, to_canonical
 from spider2d.errors import VolumeError
 from spider2d.inference.instances import label_instances
@@ -139,7 +139,8 @@ def label_classes(
         classes_sra = class_volume.classes_sra
         if len(classes_sra) == 1 and class_volume.confidence_sra is not None:
             classes_sra = drop_unsure_pieces(classes_sra, class_volume.confidence_sra)
-        result = label_instances(classes_sra, spacing_sra_mm, class_volume.offsets_rc_mm)
+        rows = rows_with_image(to_canonical(volume)[0])
+        result = label_instances(classes_sra, spacing_sra_mm, class_volume.offsets_rc_mm, rows)
     with watch.stage("report"):
         instances = describe_instances(result.labels_sra, class_volume.confidence_sra, volume.geometry)
         labels = from_canonical(result.labels_sra, volume)
