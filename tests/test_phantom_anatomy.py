@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 from spider2d.data.phantom.anatomy import Anatomy, sample_anatomy
-from spider2d.data.phantom.arch import stout_joint_processes
 from spider2d.data.phantom.field_of_view import place_grid, visible_labels
 from spider2d.data.phantom.grid import Grid
 from spider2d.data.phantom.shapes import Body
@@ -216,25 +215,6 @@ def test_wild_patients_have_slimmer_waists_wider_discs_and_longer_processes(seed
 
     assert reach(wild) > wild.vertebrae[0].body.half_width + 8
     assert len(wild.vertebrae[0].arch) > len(ordinary.vertebrae[0].arch)
-
-
-def test_stout_joint_processes_grow_to_the_back_with_stoutness():
-    anatomy = sample_anatomy(1)
-    vertebra = anatomy.vertebrae[2]
-    joints = [tuple(vertebra.frame.world((side * 14, down, 30)) for side in (-1, 1)) for down in (16, -16)]
-
-    def rear(stoutness):
-        """How far (mm) behind the middle of the body the processes reach."""
-        parts = stout_joint_processes(
-            np.random.default_rng(0), vertebra.frame, vertebra.body, joints, stoutness
-        )
-        assert len(parts) == 4
-        return max(
-            (vertebra.frame.axes.T @ (part.end - vertebra.frame.centre))[2] + part.radii[2] for part in parts
-        )
-
-    assert rear(0.0) == pytest.approx(30 + 3 + 4.6)  # the joint, the tip behind it, its radius
-    assert rear(0.0) + 6 < rear(1.0) < rear(0.0) + 13
 
 
 def test_side_waist_narrows_the_side_walls_alone():

@@ -6,18 +6,14 @@ import numpy as np
 import pytest
 
 from spider2d.data.phantom.anatomy import sample_anatomy
-from spider2d.data.phantom.clutter import intertransverse_muscles
 from spider2d.data.phantom.field_of_view import place_grid, sample_padding
 from spider2d.data.phantom.habitus import sample_habitus
 from spider2d.data.phantom.surroundings import (
     locate,
-    paint_back_muscles,
-    paint_fat_streaks,
     paint_fat_webs,
     paint_psoas,
     paint_surroundings,
     sample_noises,
-    sample_streaks,
 )
 from spider2d.data.phantom.tissues import TISSUE
 
@@ -131,49 +127,5 @@ def test_psoas_of_half_the_size_leaves_fat_beside_the_bodies(scene):
 def test_only_wild_patients_have_threads_and_another_psoas():
     habitus = sample_habitus(sample_anatomy(3))
     assert (habitus.fat_webs, habitus.psoas_size, habitus.psoas_gap_mm) == (0.0, 1.0, 0.0)
-    assert (habitus.fat_streaks, habitus.arch_fat_mm) == (0.0, 0.0)
     wild = sample_habitus(sample_anatomy(3, wildness=0.4))
-    assert 0 <= wild.fat_webs <= 0.15 and 0.5 <= wild.psoas_size <= 1.1 and -2 <= wild.psoas_gap_mm <= 5
-    assert 0 < wild.fat_streaks <= 0.8 and 0 < wild.arch_fat_mm <= 22
-
-
-def test_streaks_are_longer_than_wide_and_the_more_the_larger_their_share(scene):
-    anatomy, grid, _ = scene
-    place, noises = locate(anatomy, grid), sample_noises(2, grid)
-    streaks, shares = sample_streaks(2, noises, grid), []
-    for share in (0.1, 0.4, 0.8):
-        tissues = np.full(SHAPE, TISSUE["deep_fat"], np.uint8)
-        paint_fat_streaks(tissues, streaks, noises, place, share)
-        shares.append((tissues != TISSUE["deep_fat"]).mean())
-    assert 0 < shares[0] < shares[1] < shares[2] < 0.6
-    change_down, change_back = (np.abs(np.diff(streaks, axis=axis)).mean() for axis in (1, 2))
-    assert change_back > 1.3 * change_down
-
-
-def test_fat_behind_the_lowest_arches_pushes_the_muscles_back(scene):
-    anatomy, grid, _ = scene
-    place, noises = locate(anatomy, grid), sample_noises(2, grid)
-    first = []
-    for arch_fat_mm in (0.0, 20.0):
-        tissues = np.full(SHAPE, TISSUE["deep_fat"], np.uint8)
-        habitus = replace(sample_habitus(anatomy), arch_fat_mm=arch_fat_mm, muscle_fat=0.0)
-        paint_back_muscles(tissues, noises, place, place.posterior + 0 * noises.lumps, habitus)
-        muscle = (tissues == TISSUE["muscle"]) & (place.side > 9)
-        first.append([int(np.argmax(muscle[:, row].any(0))) for row in level_rows(grid, -150, -10)])
-    (upper, lower), (upper_fat, lower_fat) = first
-    assert upper_fat == upper and 6 <= lower_fat - lower <= 12  # pixels of 2 mm: none above, 20 mm below
-
-
-def level_rows(grid, *levels_mm):
-    """Rows of the grid nearest to levels above (negative) the sacrum's endplate."""
-    return [int(np.abs(grid.coordinates(1) - level).argmin()) for level in levels_mm]
-
-
-def test_muscles_between_transverse_processes_join_two_neighbours():
-    anatomy = sample_anatomy(3, wildness=0.4)
-    muscles = intertransverse_muscles(np.random.default_rng(0), anatomy)
-    assert len(muscles) > 10
-    for tissue, part in muscles:
-        assert tissue in ("muscle", "muscle_fat", "ligament")
-        assert 10 < part.start[1] - part.end[1] < 55  # upwards, by about the height of a body and its disc
-        assert abs(part.start[0]) > 15  # beside the bodies
+    assert 0 < wild.fat_webs <= 0.15 and 0.5 <= wild.psoas_size <= 1.1 and -2 <= wild.psoas_gap_mm <= 5

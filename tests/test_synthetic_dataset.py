@@ -4,13 +4,7 @@ import torch
 
 from spider2d.data import synthetic_dataset
 from spider2d.data.data_config import AugmentConfig, DataConfig, SyntheticConfig
-from spider2d.data.phantom.random_series import (
-    clip_brightest,
-    draw_brightness,
-    draw_grid,
-    make_random_series,
-    misstate_spacing,
-)
+from spider2d.data.phantom.random_series import draw_brightness, draw_grid, make_random_series
 from spider2d.data.phantom.series import make_series
 from spider2d.data.phantom.tissues import TISSUE
 from spider2d.data.synthetic_dataset import SyntheticSamples, stack_phantom
@@ -98,21 +92,3 @@ def test_random_series_is_labelled_and_repeatable(monkeypatch):
     np.testing.assert_array_equal(first.image_sra, second.image_sra)
     assert {1, 100, 201} <= set(np.unique(first.labels_sra).tolist())
     assert not np.array_equal(first.image_sra, make_random_series(8).image_sra)
-
-
-def test_misstated_pixels_are_larger_than_the_true_ones_and_the_image_is_the_same():
-    series = make_series(3, "t1", (5, 60, 50), (12.0, 4.0, 4.8))
-    stated = misstate_spacing(np.random.default_rng(0), series)
-    assert stated.spacing_sra_mm[0] == 12.0
-    assert 4.0 < stated.spacing_sra_mm[1] < 7.6 and 4.8 < stated.spacing_sra_mm[2] < 6.72
-    assert stated.image_sra is series.image_sra and stated.labels_sra is series.labels_sra
-
-
-def test_clipped_series_has_one_to_nine_percent_at_its_brightest_and_is_else_the_same():
-    series = make_series(3, "t1", (5, 60, 50), (12.0, 4.0, 4.8))
-    for seed in range(3):
-        clipped = clip_brightest(np.random.default_rng(seed), series)
-        at_limit = clipped.image_sra == clipped.image_sra.max()
-        assert 0.005 < at_limit[~series.padding_sra].mean() < 0.1
-        np.testing.assert_array_equal(clipped.image_sra[~at_limit], series.image_sra[~at_limit])
-        assert clipped.image_sra.dtype == np.float32

@@ -74,15 +74,12 @@ def sample_anatomy(seed: int, variant: str | None = None, wildness: float = 0.0)
     disease = sample_disease(rng, variant, stacking.N_MODELLED)
     frames, bodies, discs = stacking.stack_spine(rng, scale, disease, wildness)
     joints = arch.joint_positions(rng, frames, bodies)
-    vertebrae, stoutness = [], rng.uniform(0, 1) if wildness else 0.0
+    vertebrae = []
     for k in range(stacking.N_MODELLED):
         kind = {"thoracic": k >= disease.n_lumbar, "lowest": k == 0}
         parts = arch.vertebra_arch(rng, frames[k + 1], bodies[k + 1], joints[k : k + 2], **kind)
         if wildness:
             parts += arch.stout_transverse_processes(rng, frames[k + 1], bodies[k + 1], **kind)
-            parts += arch.stout_joint_processes(
-                rng, frames[k + 1], bodies[k + 1], joints[k : k + 2], stoutness
-            )
         parts = arch.vary_parts(rng, parts, wildness)
         parts += arch.osteophytes(disease.bridging, k, frames, bodies)
         spots = marrow.sample_spots(rng, frames[k + 1], bodies[k + 1], disease.modic[k : k + 2])
@@ -92,7 +89,7 @@ def sample_anatomy(seed: int, variant: str | None = None, wildness: float = 0.0)
     return Anatomy(
         seed=seed,
         wildness=wildness,
-        cortex_mm=CORTEX_MM * (rng.uniform(0.5, 2.7) if wildness else 1.0),
+        cortex_mm=CORTEX_MM * (rng.uniform(0.5, 2.2) if wildness else 1.0),
         sex=sex,
         vertebrae=tuple(vertebrae),
         discs=tuple(discs),

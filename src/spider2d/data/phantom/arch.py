@@ -81,9 +81,9 @@ def stout_transverse_processes(
 
     On the lowest vertebra, whose processes are the stoutest, they spring from the side of the body.
     """
-    parts, size = [], rng.uniform(0.8, 1.7)
+    parts, size = [], rng.uniform(0.9, 1.5)
     down, back = rng.uniform(-0.55, 0.0) * body.half_height, body.half_depth
-    radii = np.array((3.4, 5.4, 3.6)) * size * (rng.uniform(1.0, 1.5) if lowest else 1.0)
+    radii = np.array((3.4, 5.4, 3.6)) * size * (rng.uniform(1.0, 1.9) if lowest else 1.0)
     for side in (-1, 1):
         reach = body.half_width + (rng.uniform(2, 8) if thoracic else rng.uniform(10, 24))
         base = (side * 0.6 * body.half_width, down, back + 7.0)
@@ -93,25 +93,6 @@ def stout_transverse_processes(
             root = (side * 0.75 * body.half_width, down, back * rng.uniform(0.1, 0.8))
             thick = tuple(radii * (1.0, 1.2, 1.4))
             parts.append(Capsule(frame.world(root), frame.world(np.add(base, tip) / 2), thick, frame.axes))
-    return tuple(parts)
-
-
-def stout_joint_processes(
-    rng: np.random.Generator, frame: Frame, body: Body, joints: list[Joints], stoutness: float
-) -> tuple[Capsule, ...]:
-    """Return joint processes that reach further to the front and the back of `vertebra_arch`'s joints.
-
-    ``stoutness`` (0-1) is the patient's: worn joints grow.
-    """
-    side_mm, depth, parts = 0.57 * body.half_width, body.half_depth, []
-    for side, below, above in zip((-1, 1), *joints, strict=True):
-        rear, front = stoutness * rng.uniform(3, 6.5), stoutness * rng.uniform(0, 3)
-        isthmus = frame.world((side * (side_mm - 0.5), 0.5 * body.half_height, depth + 14.0))
-        lower_tip = below + frame.axes @ (-side * 0.8, rng.uniform(2, 7), 3.0 + rear)
-        parts.append(Capsule(isthmus, lower_tip, (5.4, 5.0 + front / 2, 4.6 + rear), frame.axes))
-        pillar = frame.world((side * (side_mm + 1.0), -0.3 * body.half_height, depth + 8.5))
-        upper_tip = above + frame.axes @ (side * 1.5, -rng.uniform(1, 5), -3.8 - front)
-        parts.append(Capsule(pillar, upper_tip, (5.4, 5.2, 5.4 + front), frame.axes))
     return tuple(parts)
 
 

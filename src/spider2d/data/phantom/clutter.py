@@ -20,7 +20,6 @@ def sample_clutter(rng: np.random.Generator, anatomy: Anatomy) -> Things:
     return (
         random_shapes(rng, anatomy)
         + segmental_vessels(rng, anatomy)
-        + intertransverse_muscles(rng, anatomy)
         + ribs(rng, anatomy)
         + iliac_bones(rng, anatomy)
     )
@@ -54,24 +53,6 @@ def segmental_vessels(rng: np.random.Generator, anatomy: Anatomy) -> Things:
                 rear = frame.world((lateral, down + rng.normal(0, 2), rng.uniform(0.6, 1.2) * depth))
                 tissue = str(rng.choice(["vessel", "slow_vessel", "muscle"]))
                 things.append((tissue, Capsule(front, rear, (rng.uniform(0.8, 1.8),) * 3, frame.axes)))
-    return things
-
-
-def intertransverse_muscles(rng: np.random.Generator, anatomy: Anatomy) -> Things:
-    """Return the slender muscles and ligaments that run from one transverse process to the next."""
-    things = []
-    for lower, upper in zip(anatomy.vertebrae[:-1], anatomy.vertebrae[1:], strict=True):
-        for side in (-1, 1):
-            for _ in range(rng.integers(0, 4)):
-                lateral, back = side * rng.uniform(2, 20), rng.uniform(5, 19)
-                ends = [
-                    v.frame.world((side * v.body.half_width + lateral, 0, v.body.half_depth + back))
-                    for v in (lower, upper)
-                ]
-                start, stop = ends[0] + rng.normal(0, 3, 3), ends[1] + rng.normal(0, 3, 3)
-                radii = (rng.uniform(2, 6), 3.0, rng.uniform(0.8, 3))
-                tissue = str(rng.choice(["muscle", "muscle_fat", "ligament"]))
-                things.append((tissue, Capsule(start, stop, radii, lower.frame.axes)))
     return things
 
 
