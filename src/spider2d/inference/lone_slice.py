@@ -13,8 +13,9 @@ LONE_SLICE = 3
 MIN_BODY_MM2 = 300.0
 """A lone slice goes through the bodies when it shows one of at least this area (whole ones: 700 or more)."""
 MIN_PIECE_MM2 = 30.0
-UNSURE_CONFIDENCE = 0.75
-"""Mean confidence below which a piece of bone is more often fat between threads than bone."""
+UNSURE_CONFIDENCE = 0.7
+"""Mean confidence below which a piece of bone is more often fat between threads than bone (at 0.8 true pieces
+go too; measured in experiments/README.md)."""
 NOTE = (
     "this slice lies beside the vertebral bodies: bone between two discs counts as one vertebra, other "
     "pieces of bone are numbered from the bottom"
