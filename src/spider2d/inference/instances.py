@@ -39,11 +39,13 @@ class InstanceResult:
             below vertebra k.
         notes: What a reader should know about this volume, one sentence each.
         spine: Sizes of the numbered spine; None where there is none (nothing found, a slice beside it).
+        beside_bodies: Whether this is a single slice that shows no vertebral body, or rims only.
     """
 
     labels_sra: np.ndarray
     notes: list[str]
     spine: Spine | None = None
+    beside_bodies: bool = False
 
     @property
     def topmost_incomplete(self) -> bool:
@@ -89,7 +91,7 @@ def label_instances(
     edge_rows = (first - box[1].start + 1, stop - box[1].start)
     boxed, notes, spine = _label_box(classes, spacing, offsets, edge_rows)
     labels[box] = boxed[1:-1, 1:-1, 1:-1]
-    return InstanceResult(labels, notes, spine)
+    return InstanceResult(labels, notes, spine, beside_bodies=lone_slice.NOTE in notes)
 
 
 def _check(classes_sra: np.ndarray, spacing_sra_mm: tuple, offsets_rc_mm: np.ndarray | None) -> None:

@@ -23,9 +23,9 @@ NOTE = (
 
 
 def drop_unsure_pieces(classes_sra: np.ndarray, confidence_sra: np.ndarray) -> np.ndarray:
-    """Return the classes of a single slice without the pieces of bone that the network is unsure of.
+    """Return the classes of a slice beside the bodies without the pieces of bone the network is unsure of.
 
-    In a volume the neighbouring slices tell false pieces from true ones; in a single slice nothing else does.
+    Where there are bodies, or neighbouring slices, these tell false pieces from true ones; here nothing does.
 
     Args:
         classes_sra: uint8 (1, R, A), classes 0-3.

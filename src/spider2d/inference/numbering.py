@@ -12,7 +12,8 @@ MIN_BODY_SHARE, MIN_TOP_SHARE, MIN_LOWEST_SHARE = 0.1, 0.04, 0.4
 field of view; the lowest must be larger, for below it come the sacrum and whatever else in the pelvis looks
 like a vertebra to the network."""
 MIN_NO_DISC_SHARE, MIN_NO_DISC_REACH = 0.6, 0.75
-"""Below the lowest disc only a body of nearly usual volume and height is a vertebra (its disc was missed)."""
+"""Below the lowest disc only a body of nearly usual volume and height is a vertebra (its disc was missed).
+Between discs a body of that volume that begins close to the upper one may be long: two unparted ones."""
 MIN_STEP, MAX_STEP = 0.55, 1.4
 """Neighbouring discs lie between these shares of the usual distance from each other. What hangs between discs
 further apart is bowel, not the next vertebra; discs nearer together may be those of the sacrum."""
@@ -20,8 +21,6 @@ N_NEIGHBOURS = 4
 """Levels whose distances say what is usual; further up vertebrae become clearly lower."""
 MAX_GAP = 0.4
 """Without a disc below it, a body begins within this share of the usual distance below the disc above it."""
-MERGED_SHARE = 1.5
-"""A level of this share of the usual volume holds two vertebrae that nothing parts; it may be long."""
 EDGE_MM, CUT_SHARE, MIN_TAPER = 3.0, 0.93, 0.85
 """A vertebra is incomplete if its body ends this close to the edge of the image (the network's mask often
 ends a pixel or two short of it) and is lower than this share of what the next two let expect. Whole ones
@@ -99,7 +98,7 @@ def _is_next(levels: Levels, share: np.ndarray, level: int) -> bool:
         return bool(near and levels.reach_mm[0] <= MAX_STEP * usual_mm)
     if not levels.is_disc[level - 1]:
         return bool(near)
-    return _step_share(levels, level) <= MAX_STEP or bool(near and share[level] >= MERGED_SHARE)
+    return _step_share(levels, level) <= MAX_STEP or bool(near and share[level] >= MIN_NO_DISC_SHARE)
 
 
 def _is_between_discs(levels: Levels, level: int) -> bool:

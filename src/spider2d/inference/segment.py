@@ -136,11 +136,11 @@ def label_classes(
     if class_volume.classes_sra.shape != shape_sra:
         raise VolumeError(f"class map {class_volume.classes_sra.shape} for an image of shape {shape_sra}")
     with watch.stage("instances"):
-        classes_sra = class_volume.classes_sra
-        if len(classes_sra) == 1 and class_volume.confidence_sra is not None:
-            classes_sra = drop_unsure_pieces(classes_sra, class_volume.confidence_sra)
-        rows = rows_with_image(to_canonical(volume)[0])
-        result = label_instances(classes_sra, spacing_sra_mm, class_volume.offsets_rc_mm, rows)
+        rows, offsets_rc_mm = rows_with_image(to_canonical(volume)[0]), class_volume.offsets_rc_mm
+        result = label_instances(class_volume.classes_sra, spacing_sra_mm, offsets_rc_mm, rows)
+        if result.beside_bodies and class_volume.confidence_sra is not None:
+            sure_sra = drop_unsure_pieces(class_volume.classes_sra, class_volume.confidence_sra)
+            result = label_instances(sure_sra, spacing_sra_mm, offsets_rc_mm, rows)
     with watch.stage("report"):
         instances = describe_instances(result.labels_sra, class_volume.confidence_sra, volume.geometry)
         labels = from_canonical(result.labels_sra, volume)
