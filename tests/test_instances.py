@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from toy_spine import FINE, THICK, assert_recovered, dice_by_label, toy_spine
 
 from spider2d.data.phantom.degrade import add_false_sacrum, degrade_labels, drop_canal, miss_disc
 from spider2d.data.phantom.series import make_series
@@ -9,64 +10,6 @@ from spider2d.data.phantom.variants import VARIANTS
 from spider2d.errors import VolumeError
 from spider2d.inference.instances import label_instances
 from spider2d.labels import CANAL, CANAL_LABEL, DISC, IGNORE_CLASS, VERTEBRA, classes_of_labels
-
-PITCH_MM, BODY_MM, MARGIN_MM = 34.0, 26.0, 20.0
-THICK, FINE = (4.0, 0.9, 1.1), (1.5, 1.3, 1.2)
-
-
-def toy_spine(
-    spacing: tuple[float, float, float], n: int = 5, bodies_only: bool = False, top_mm: float = MARGIN_MM
-) -> np.ndarray:
-    """Return SPIDER labels of a straight spine of boxes.
-
-    Bodies are 26 mm high, 30 mm deep, 40 mm wide, with 8 mm of disc between them and below the lowest; the
-    canal is 12 mm deep. Each arch has two pedicles, four articular processes that touch the neighbours', two
-    laminae and a spinous process.
-    """
-    rows_mm = top_mm + n * PITCH_MM + MARGIN_MM
-    shape = [round(extent / step) for extent, step in zip((61, rows_mm, 121), spacing, strict=True)]
-    labels = np.zeros(shape, dtype=np.uint8)
-    slice_mm, row_mm, column_mm = (
-        (np.arange(size) * step).reshape([-1 if axis == k else 1 for k in range(3)])
-        for axis, (size, step) in enumerate(zip(shape, spacing, strict=True))
-    )
-    beside, behind = np.abs(slice_mm - 30), column_mm - 50  # behind the posterior wall of the bodies
-
-    def fill(label: int, middle: tuple, height: tuple, depth: tuple, base_mm: float) -> None:
-        box = (beside >= middle[0]) & (beside <= middle[1]) & (behind >= depth[0]) & (behind <= depth[1])
-        above = base_mm - row_mm
-        labels[np.broadcast_to(box & (above > height[0]) & (above <= height[1]), shape)] = label
-
-    for level in range(n):
-        base_mm = top_mm + (n - level) * PITCH_MM - 4  # middle of the disc below this vertebra
-        fill(level + 1, (0, 20), (4, 30), (-30, 0), base_mm)
-        fill(201 + level, (0, 20), (-4, 4), (-30, 0), base_mm)
-        if not bodies_only:
-            fill(level + 1, (9, 15), (19, 30), (0, 14), base_mm)  # pedicle
-            fill(level + 1, (9, 15), (19, 42), (7, 14), base_mm)  # upper articular process
-            fill(level + 1, (9, 15), (-8, 30), (14, 21), base_mm)  # lower articular process
-            fill(level + 1, (0, 15), (0, 20), (21, 26), base_mm)  # lamina
-            fill(level + 1, (0, 4), (-8, 16), (26, 50), base_mm)  # spinous process
-    labels[np.broadcast_to((beside <= 8) & (behind >= 2) & (behind <= 14), shape) & (labels == 0)] = (
-        CANAL_LABEL
-    )
-    return labels
-
-
-def dice_by_label(reference: np.ndarray, labels: np.ndarray) -> dict[int, float]:
-    """Return the Dice of every label of the reference with the SAME label of the other array."""
-    return {
-        int(label): 2
-        * np.count_nonzero((reference == label) & (labels == label))
-        / (np.count_nonzero(reference == label) + np.count_nonzero(labels == label))
-        for label in np.unique(reference[reference > 0])
-    }
-
-
-def assert_recovered(reference: np.ndarray, labels: np.ndarray, at_least: float) -> None:
-    dice = dice_by_label(reference, labels)
-    assert min(dice.values()) >= at_least, dice
-    assert set(np.unique(labels)) <= set(np.unique(reference)) | {0}  # no instance too many
 
 
 @pytest.mark.parametrize("spacing", [THICK, FINE])
@@ -175,65 +118,6 @@ def test_sacrum_taken_for_vertebra_is_no_new_level(height_mm):
     classes = add_false_sacrum(classes_of_labels(reference), reference, THICK, height_mm)
     assert np.count_nonzero(classes == VERTEBRA) > np.count_nonzero(classes_of_labels(reference) == VERTEBRA)
     assert_recovered(reference, label_instances(classes, THICK).labels_sra, 0.95)
-
-
-@pytest.mark.parametrize(("top_mm", "cut"), [(-10.0, True), (-2.0, False), (MARGIN_MM, False)])
-def test_topmost_vertebra_cut_by_the_field_of_view_is_reported(top_mm, cut):
-    reference = toy_spine(THICK, top_mm=top_mm)
-    result = label_instances(classes_of_labels(reference), THICK)
-    assert result.topmost_incomplete is cut
-    assert_recovered(reference, result.labels_sra, 0.97)
-
-
-def test_short_topmost_vertebra_inside_the_image_is_not_cut():
-    reference = toy_spine(THICK, top_mm=-10.0)
-    inside = np.pad(reference, ((0, 0), (9, 0), (0, 0)))
-    assert not label_instances(classes_of_labels(inside), THICK).topmost_incomplete
-
-
-@pytest.mark.parametrize("gap_mm", [16.0, 30.0])
-@pytest.mark.parametrize("with_disc", [True, False])
-def test_bowel_further_down_than_the_next_vertebra_is_none(gap_mm, with_disc):
-    reference = toy_spine(THICK)
-    lowest = int(np.flatnonzero((reference == 201).any(axis=(0, 2)))[-1])
-    reference = np.pad(reference, ((0, 0), (0, 90), (0, 0)))
-    classes = classes_of_labels(reference)
-    box = (
-        np.flatnonzero((reference == 1).any(axis=(1, 2))),
-        np.flatnonzero((reference == 201).any(axis=(0, 1))),
-    )
-    sides, depth = slice(box[0][0], box[0][-1] + 1), slice(box[1][0], box[1][-1] + 1)
-    top = lowest + round(gap_mm / THICK[1])
-    bottom = top + round(BODY_MM / THICK[1])
-    classes[sides, top:bottom, depth] = VERTEBRA
-    if with_disc:
-        classes[sides, bottom : bottom + 9, depth] = DISC
-    assert_recovered(reference, label_instances(classes, THICK).labels_sra, 0.97)
-
-
-@pytest.mark.parametrize(
-    ("visible", "cut"), [(0.1, True), (0.3, True), (0.6, True), (0.85, True), (1.0, False)]
-)
-@pytest.mark.parametrize(("short_px", "border_px"), [(0, 0), (2, 0), (0, 2), (1, 2)])
-def test_topmost_body_is_cut_also_below_a_border_and_where_the_mask_ends_short_of_it(
-    visible, cut, short_px, border_px
-):
-    spacing = (4.0, 1.0, 1.1)
-    reference = toy_spine(spacing, top_mm=-(1 - visible) * BODY_MM)
-    classes = classes_of_labels(reference)
-    if visible < 0.2 and short_px:
-        return  # nothing of it would be left
-    classes[:, :short_px] = 0
-    classes = np.pad(classes, ((0, 0), (border_px, 0), (0, 0)))
-    result = label_instances(classes, spacing, image_rows=slice(border_px, None))
-    assert result.topmost_incomplete is cut
-
-
-def test_arch_of_a_whole_vertebra_at_the_edge_is_not_cut():
-    reference = toy_spine(THICK, top_mm=-12.0)
-    in_front = np.arange(reference.shape[2]) * THICK[2] <= 50
-    reference[((reference == 5) & in_front) | (reference == 205)] = 0  # the arch of 5 joins vertebra 4
-    assert not label_instances(classes_of_labels(reference), THICK).topmost_incomplete
 
 
 def test_empty_map_gives_an_empty_answer_with_a_note():

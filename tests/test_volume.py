@@ -15,12 +15,10 @@ from spider2d.data.volume import (
     Volume,
     from_canonical,
     grid_differences,
-    list_volumes,
     read_geometry,
     read_mask,
     read_volume,
     to_canonical,
-    volume_name,
     write_volume,
 )
 from spider2d.errors import VolumeError
@@ -284,53 +282,3 @@ def test_writing_below_a_file_is_one_clear_error(tmp_path):
 def test_other_endings_are_not_written(tmp_path):
     with pytest.raises(VolumeError, match=r"\.mha or \.nii\.gz"):
         write_volume(tmp_path / "a.png", oblique_volume())
-
-
-@pytest.mark.parametrize(
-    ("path", "name"),
-    [("x/12_t2.mha", "12_t2"), ("a.b.nii.gz", "a.b"), ("A.NII.GZ", "A"), ("x/study 1/", "study 1")],
-)
-def test_volume_name(path, name):
-    assert volume_name(path) == name
-
-
-def test_list_volumes_expands_folders_once_and_in_order(tmp_path):
-    for name in ("b.mha", "a.nii.gz", "notes.txt", ".unfinished-1-c.mha", "sub/d.mha"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    found = list_volumes([tmp_path / "b.mha", tmp_path])
-    assert [path.name for path in found] == ["b.mha", "a.nii.gz"]
-
-
-def test_list_volumes_takes_the_images_of_a_spider_folder(tmp_path):
-    for name in ("images/1_t2.mha", "masks/1_t2.mha"):
-        (tmp_path / name).parent.mkdir()
-        (tmp_path / name).touch()
-    assert list_volumes([tmp_path]) == [tmp_path / "images" / "1_t2.mha"]
-
-
-def test_list_volumes_looks_into_sub_folders(tmp_path):
-    for name in ("p1/a.mha", "p2/deep/b.mha"):
-        (tmp_path / name).parent.mkdir(parents=True)
-        (tmp_path / name).touch()
-    assert [path.name for path in list_volumes([tmp_path])] == ["a.mha", "b.mha"]
-
-
-def test_list_volumes_refuses_nothing_to_do(tmp_path):
-    with pytest.raises(VolumeError, match="no volume in this folder"):
-        list_volumes([tmp_path])
-    with pytest.raises(VolumeError, match="no such file"):
-        list_volumes([tmp_path / "missing.mha"])
-
-
-def test_a_link_is_called_by_its_own_name_and_a_folder_by_its_real_one(tmp_path, monkeypatch):
-    (tmp_path / "objects").mkdir()
-    (tmp_path / "objects" / "MD5-1.mha").touch()
-    link = tmp_path / "1_t1.mha"
-    try:
-        link.symlink_to(tmp_path / "objects" / "MD5-1.mha")
-    except OSError:
-        pytest.skip("this system lets users make no links")
-    assert volume_name(link) == "1_t1"
-    monkeypatch.chdir(tmp_path / "objects")
-    assert volume_name(".") == "objects"

@@ -189,7 +189,7 @@ def read_manifest(slices_dir: Path | str) -> list[ManifestRow]:
     if not path.is_file():
         raise DatasetError(
             f"{path}: no finished extraction here. Run {EXTRACT_COMMAND} --dataset FOLDER_OF_THE_DATA "
-            f"--output {slices_dir}, with the --pixel-size-mm that the configuration asks for"
+            f"--output {slices_dir} (the head of the configuration says with which --pixel-size-mm)"
         )
     with path.open(newline="", encoding="utf-8") as file:
         try:

@@ -76,10 +76,10 @@ def new_state(
         ConfigError: The network cannot be built, or ``initial`` holds another network.
     """
     seed_everything(config.seed)
-    pretrained = isinstance(config, TrainConfig) and initial is None and not resume
+    pretrained = isinstance(config, TrainConfig) and not config.init and not resume
     network = build_network(spec, config.model.encoder_weights if pretrained else None)
     if initial is not None:
-        _load_initial_weights(network, spec, initial)
+        _load_initial_weights(network, spec, initial, config.init)
     network = put_on(network, spec, device).train()
     return TrainingState(
         spec,
@@ -141,12 +141,12 @@ def describe_run(state: TrainingState, config: AnyTrainConfig) -> dict[str, Any]
     }
 
 
-def _load_initial_weights(network: nn.Module, spec: NetworkSpec, initial: Checkpoint) -> None:
+def _load_initial_weights(network: nn.Module, spec: NetworkSpec, initial: Checkpoint, path: Path) -> None:
     try:
         network.load_state_dict(initial.network_state)
     except RuntimeError as error:
         raise ConfigError(
-            f"init holds the network {initial.spec.title} with {initial.spec.in_channels} "
+            f"init = {path} holds the network {initial.spec.title} with {initial.spec.in_channels} "
             f"input channels, the configuration asks for {spec.title} with {spec.in_channels}; "
             "set model and data as in that checkpoint"
         ) from error
