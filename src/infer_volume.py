@@ -44,6 +44,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help="accept 2D images whose first row shows this end, columns running from anterior to posterior",
     )
     parser.add_argument(
+        "--trust-pixel-size",
+        action="store_true",
+        help="believe the header even where the image looks as if its pixels had another size",
+    )
+    parser.add_argument(
         "--tta",
         action=argparse.BooleanOptionalAction,
         help="average over image variants, 5-6 times slower (default: for single slices only)",
@@ -120,7 +125,9 @@ def main(args: argparse.Namespace) -> int:
     device = choose_device(args.device)
     network, spec, _ = load_network(checkpoint, device)
     precision = choose_precision(args.precision, device)
-    options = SegmentOptions(device, precision, args.batch_pixels, args.tta)
+    options = SegmentOptions(
+        device, precision, args.batch_pixels, args.tta, trust_pixel_size=args.trust_pixel_size
+    )
     run = describe_run(checkpoint, spec, options)
     outcomes = run_jobs(jobs, network, spec, options, run, args.rows_2d, args.skip_existing)
     return print_outcomes(outcomes, args)

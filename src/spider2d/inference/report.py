@@ -110,7 +110,10 @@ def world_position(position_sra: Sequence[float], geometry: Geometry) -> list[fl
 
 
 def find_warnings(
-    instances: list[dict[str, Any]], result: InstanceResult, geometry: Geometry
+    instances: list[dict[str, Any]],
+    result: InstanceResult,
+    geometry: Geometry,
+    seen_sra_mm: tuple[float, float, float] | None = None,
 ) -> list[dict[str, Any]]:
     """Return what a reader should know before trusting the masks.
 
@@ -118,11 +121,14 @@ def find_warnings(
         instances: What ``describe_instances`` returned.
         result: What ``label_instances`` returned.
         geometry: The grid of the input.
+        seen_sra_mm: The spacing the image was segmented with; None = the grid's.
 
     Returns:
         Dicts with code (for programs), label (the instance, or None for the volume) and message.
     """
     warnings = _spacing_warnings(geometry)
+    if seen_sra_mm is not None and tuple(seen_sra_mm) != tuple(geometry.spacing_sra_mm):
+        warnings.append(_pixel_size_warning(geometry.spacing_sra_mm, seen_sra_mm))
     vertebrae = [instance["label"] for instance in instances if instance["class"] == CLASS_NAMES[VERTEBRA]]
     if not instances:
         message = "no structure found; is this a sagittal lumbar-spine MRI?"
@@ -154,6 +160,15 @@ def _spacing_warnings(geometry: Geometry) -> list[dict[str, Any]]:
         for name, mm, (low, high) in checks
         if not low <= mm <= high
     ]
+
+
+def _pixel_size_warning(stated_sra_mm: Sequence[float], seen_sra_mm: Sequence[float]) -> dict[str, Any]:
+    stated, seen = (f"{spacing[1]:.3g} x {spacing[2]:.3g} mm" for spacing in (stated_sra_mm, seen_sra_mm))
+    message = (
+        f"the header says pixels of {stated} (row x column), but the image looks like {seen} and was "
+        "segmented so; volumes and positions are by the header: correct it, or say --trust-pixel-size"
+    )
+    return _warning("pixel_size", message)
 
 
 def _warning(code: str, message: str, label: int | None = None) -> dict[str, Any]:

@@ -14,10 +14,11 @@ from spider2d.data.volume import Volume, from_canonical, to_canonical
 from spider2d.errors import VolumeError
 from spider2d.inference.instances import label_instances
 from spider2d.inference.lone_slice import drop_unsure_pieces
+from spider2d.inference.pixel_check import believable_spacing
 from spider2d.inference.predict import forward_size, predict_stack
 from spider2d.inference.report import describe_instances, find_warnings
 from spider2d.inference.restack import ClassVolume, restack
-from spider2d.models.spec import NetworkSpec
+from spider2d.models.spec import ModelSpec, NetworkSpec
 
 CPU_BATCH_PIXELS = 512 * 512
 """One slice of 512 x 512: on a CPU larger batches leave the cache (measured: 4 slices at once take 1.1-1.3
@@ -41,12 +42,14 @@ class SegmentOptions:
         batch_pixels: Pixels per forward pass; None chooses by the device's memory.
         test_time_augmentation: Average over variants of each slice; None = where there is a single one, which
             gains most by it and takes no time.
+        trust_pixel_size: Believe the header's pixel size, whatever the image looks like.
     """
 
     device: str = "cpu"
     precision: Literal["fp32", "bf16"] = "fp32"
     batch_pixels: int | None = None
     test_time_augmentation: bool | None = None
+    trust_pixel_size: bool = False
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,10 @@ def segment_volume(
     watch = Stopwatch()
     array_sra, spacing_sra_mm = to_canonical(volume)
     _check_extent(array_sra.shape, spacing_sra_mm)
+    if isinstance(spec, ModelSpec) and not options.trust_pixel_size:
+        with watch.stage("pixel size"):
+            run = {"device": options.device, "precision": options.precision}
+            spacing_sra_mm = believable_spacing(network, array_sra, spacing_sra_mm, spec, **run)
     with watch.stage("prepare"):
         stack_shw, window = prepare_stack(array_sra, spacing_sra_mm, spec.pixel_size_mm)
     wanted = options.test_time_augmentation
@@ -111,7 +118,7 @@ def segment_volume(
         class_volume = restack(_timed(batches, watch), array_sra.shape, spec.offset_head)
     watch.seconds["restack"] -= watch.seconds["network"]
     extra = {"intensity_window": [window.low, window.high], "test_time_augmentation": augmented}
-    return label_classes(volume, class_volume, watch, extra)
+    return label_classes(volume, class_volume, watch, extra, spacing_sra_mm)
 
 
 def label_classes(
@@ -119,6 +126,7 @@ def label_classes(
     class_volume: ClassVolume,
     watch: Stopwatch | None = None,
     extra: dict[str, Any] | None = None,
+    seen_sra_mm: tuple[float, float, float] | None = None,
 ) -> Segmentation:
     """Turn a class map, whoever predicted it, into SPIDER labels on the volume's own grid and a report.
 
@@ -127,29 +135,32 @@ def label_classes(
         class_volume: Classes on its canonical grid; without confidence the report has None for it.
         watch: Seconds of the stages so far; None = this is the first.
         extra: Entries of the report that the prediction adds.
+        seen_sra_mm: Spacing the image was seen with, where the header's is not believed; None = the header's.
 
     Raises:
         VolumeError: The class map does not lie on the volume's grid.
     """
     watch = watch or Stopwatch()
     shape_sra, spacing_sra_mm = volume.geometry.shape_sra, volume.geometry.spacing_sra_mm
+    seen_sra_mm = seen_sra_mm or spacing_sra_mm
     if class_volume.classes_sra.shape != shape_sra:
         raise VolumeError(f"class map {class_volume.classes_sra.shape} for an image of shape {shape_sra}")
     with watch.stage("instances"):
         rows, offsets_rc_mm = rows_with_image(to_canonical(volume)[0]), class_volume.offsets_rc_mm
-        result = label_instances(class_volume.classes_sra, spacing_sra_mm, offsets_rc_mm, rows)
+        result = label_instances(class_volume.classes_sra, seen_sra_mm, offsets_rc_mm, rows)
         if result.beside_bodies and class_volume.confidence_sra is not None:
             sure_sra = drop_unsure_pieces(class_volume.classes_sra, class_volume.confidence_sra)
-            result = label_instances(sure_sra, spacing_sra_mm, offsets_rc_mm, rows)
+            result = label_instances(sure_sra, seen_sra_mm, offsets_rc_mm, rows)
     with watch.stage("report"):
         instances = describe_instances(result.labels_sra, class_volume.confidence_sra, volume.geometry)
         labels = from_canonical(result.labels_sra, volume)
     report = {
         "shape_sra": list(shape_sra),
         "spacing_sra_mm": [round(float(mm), 5) for mm in spacing_sra_mm],
+        "seen_spacing_sra_mm": [round(float(mm), 5) for mm in seen_sra_mm],
         **(extra or {}),
         "instances": instances,
-        "warnings": find_warnings(instances, result, volume.geometry),
+        "warnings": find_warnings(instances, result, volume.geometry, seen_sra_mm),
         "seconds": watch.seconds,
     }
     return Segmentation(labels, report)

@@ -96,7 +96,7 @@ def _median_seconds(
     network: torch.nn.Module, spec: NetworkSpec, volume_path: Path, device: str, repeats: int
 ) -> float:
     """Return the seconds from file to label file, the network loaded."""
-    options = SegmentOptions(device, choose_precision("auto", device))
+    options = SegmentOptions(device, choose_precision("auto", device), trust_pixel_size=True)
     seconds = []
     with tempfile.TemporaryDirectory() as folder:
         for _ in range(repeats + 1):
@@ -112,7 +112,7 @@ def _median_seconds(
 def _count_operations(network: torch.nn.Module, spec: NetworkSpec, volume: Volume) -> float:
     """Return 10^9 multiply-accumulate operations of one volume."""
     with FlopCounterMode(display=False) as counter:
-        segment_volume(volume, network, spec, SegmentOptions())
+        segment_volume(volume, network, spec, SegmentOptions(trust_pixel_size=True))
     return counter.get_total_flops() / 2 / 1e9
 
 

@@ -1,0 +1,74 @@
+"""Whether pixels are as large as the header says, judged by where the network is surest.
+
+Some files state wrong pixels: pictures that never had a header, series resampled or converted carelessly.
+The network sees millimetres: it cuts bodies that look twice too tall in two, misses those that look too
+small, and is less sure of both than it is at the true size.
+"""
+
+import numpy as np
+import torch
+
+from spider2d.data.prepare import prepare_stack
+from spider2d.inference.slicewise import predict_slices
+from spider2d.labels import BACKGROUND
+from spider2d.models.spec import ModelSpec
+
+Spacing = tuple[float, float, float]
+
+SURE_PROBABILITY = 0.9
+WELL_READ = 0.78
+"""From this sureness on (see ``share_sure``) the header is believed without a look at other sizes."""
+MIN_SURENESS, MIN_GAIN = 0.65, 0.04
+"""What another size must reach, and by how much it must exceed the stated one, to be believed instead."""
+FACTORS = (0.55, 0.65, 0.8, 1.25, 1.5)
+"""What the size of rows, or of rows and columns, is multiplied by; networks bear 0.8 to 1.25 well."""
+
+
+def believable_spacing(
+    network: torch.nn.Module,
+    array_sra: np.ndarray,
+    spacing_sra_mm: Spacing,
+    spec: ModelSpec,
+    device: str = "cpu",
+    precision: str = "fp32",
+) -> Spacing:
+    """Return the spacing with the pixel size the image seems to have: the stated one without good reason.
+
+    Args:
+        network: Network in evaluation mode on ``device``.
+        array_sra: Canonical image (slice, row, column); its middle slice is looked at. One that holds a
+            single value tells nothing.
+        spacing_sra_mm: Its spacing as stated.
+        spec: What the network expects.
+        device: Torch device of the network.
+        precision: "fp32" or "bf16".
+    """
+    slice_mm, row_mm, column_mm = spacing_sra_mm
+    middle = array_sra[len(array_sra) // 2][None]
+    if middle.min() == middle.max():
+        return spacing_sra_mm
+
+    def sureness(spacing: Spacing) -> float:
+        stack_shw, _ = prepare_stack(middle, spacing, spec.pixel_size_mm)
+        (batch,) = predict_slices(network, stack_shw, slice_mm, spec, 1, device=device, precision=precision)
+        return share_sure(batch.probabilities)
+
+    as_stated = sureness(spacing_sra_mm)
+    if as_stated >= WELL_READ:
+        return spacing_sra_mm
+    others = [(slice_mm, row_mm * f, column_mm * g) for f in FACTORS for g in (1.0, f)]
+    found = {spacing: sureness(spacing) for spacing in others}
+    best = max(found, key=found.get)
+    return best if found[best] >= max(MIN_SURENESS, as_stated + MIN_GAIN) else spacing_sra_mm
+
+
+def share_sure(probabilities: torch.Tensor) -> float:
+    """Return how much of what may be a structure is surely one (0-1; 0 where nothing is).
+
+    Args:
+        probabilities: (B, 4, H, W), class 0 is the background. Pixels count by the probability that they
+            are not background.
+    """
+    structure = 1 - probabilities[:, BACKGROUND]
+    sure = probabilities.amax(dim=1) > SURE_PROBABILITY
+    return float((structure * sure).sum() / structure.sum().clamp(min=1e-6))

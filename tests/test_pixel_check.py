@@ -1,0 +1,93 @@
+import numpy as np
+import pytest
+import torch
+from painted_spine import LPS, PIXEL_MM, ReadsIntensities, paint_volume, spec
+
+from spider2d.data.volume import to_canonical
+from spider2d.inference.pixel_check import FACTORS, believable_spacing, share_sure
+from spider2d.inference.segment import SegmentOptions, segment_volume
+from spider2d.labels import classes_of_labels
+
+TRUE_HW = (143, 56)  # rows of the painted canal, columns of bodies and canal
+
+
+class SureAtTrueSize(torch.nn.Module):
+    """Reads the classes off the image; sure of them only where the spine shows at its true size."""
+
+    def __init__(self, elsewhere=2.0):
+        super().__init__()
+        self.elsewhere, self.calls = elsewhere, 0
+
+    def forward(self, images):
+        self.calls += 1
+        shown = images[0, 0] > 0.02
+        size = [int(shown.any(dim=axis).sum()) for axis in (1, 0)]
+        true = np.allclose(size, TRUE_HW, rtol=0.1)
+        return ReadsIntensities()(images) * (1.0 if true else self.elsewhere / 200)
+
+
+def stated(row_factor, column_factor):
+    """A painted volume whose header states pixels too large by these factors."""
+    spacing_sra_mm = (4.0, PIXEL_MM / row_factor, PIXEL_MM / column_factor)
+    volume, classes_sra = paint_volume(LPS, spacing_sra_mm=spacing_sra_mm)
+    return volume, classes_sra
+
+
+def look(volume, network):
+    array_sra, spacing_sra_mm = to_canonical(volume)
+    return believable_spacing(network, array_sra, spacing_sra_mm, spec())
+
+
+@pytest.mark.parametrize("factors", [(f, g) for f in FACTORS for g in (1.0, f)])
+def test_the_size_at_which_the_network_is_sure_is_found(factors):
+    volume, _ = stated(*factors)
+    assert look(volume, SureAtTrueSize()) == pytest.approx((4.0, PIXEL_MM, PIXEL_MM))
+
+
+def test_a_true_header_takes_one_look_and_is_kept():
+    volume, network = stated(1, 1)[0], SureAtTrueSize()
+    assert look(volume, network) == volume.geometry.spacing_sra_mm
+    assert network.calls == 1
+
+
+def test_without_a_size_that_is_much_better_the_header_is_kept():
+    volume = stated(0.65, 1)[0]
+    assert look(volume, SureAtTrueSize(elsewhere=200.0)) == volume.geometry.spacing_sra_mm
+    never_sure = stated(0.3, 0.3)[0]
+    assert look(never_sure, SureAtTrueSize()) == never_sure.geometry.spacing_sra_mm
+
+
+def test_a_middle_slice_of_one_value_tells_nothing():
+    network = SureAtTrueSize()
+    array_sra = np.zeros((3, 40, 40), np.int16)
+    array_sra[0] = np.arange(40)
+    assert believable_spacing(network, array_sra, (4.0, 1.0, 1.0), spec()) == (4.0, 1.0, 1.0)
+    assert network.calls == 0
+
+
+def test_share_sure_counts_pixels_by_their_probability_of_being_a_structure():
+    sure, half, background = [0.0, 1.0, 0.0, 0.0], [0.5, 0.5, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0]
+    pixels = torch.tensor([[sure, half, background]]).permute(2, 0, 1)[None]
+    assert share_sure(pixels) == pytest.approx(1 / 1.5)
+    assert share_sure(torch.tensor(background)[None, :, None, None]) == 0.0
+
+
+def test_a_volume_with_a_wrong_header_is_segmented_as_it_looks_and_the_reader_told():
+    volume, classes_sra = stated(0.55, 1)
+    segmentation = segment_volume(volume, SureAtTrueSize(), spec())
+    assert segmentation.labels.geometry == volume.geometry
+    labels_sra = to_canonical(segmentation.labels).array_sra
+    np.testing.assert_array_equal(classes_of_labels(labels_sra), classes_sra)
+    assert np.unique(labels_sra).tolist() == [0, 1, 2, 3, 4, 100, 202, 203, 204]
+    assert segmentation.report["spacing_sra_mm"] == pytest.approx([4.0, 1.45455, 0.8])
+    assert segmentation.report["seen_spacing_sra_mm"] == pytest.approx([4.0, 0.8, 0.8])
+    (warning,) = [w for w in segmentation.report["warnings"] if w["code"] == "pixel_size"]
+    assert "1.45 x 0.8 mm" in warning["message"] and "looks like 0.8 x 0.8 mm" in warning["message"]
+
+
+def test_the_header_can_be_trusted_in_any_case():
+    volume, _ = stated(0.55, 1)
+    network = SureAtTrueSize()
+    report = segment_volume(volume, network, spec(), SegmentOptions(trust_pixel_size=True)).report
+    assert "pixel_size" not in [warning["code"] for warning in report["warnings"]]
+    assert report["seen_spacing_sra_mm"] == report["spacing_sra_mm"]
