@@ -25,12 +25,14 @@ def test_pieces_the_network_is_unsure_of_are_dropped_but_for_the_surest():
     classes[0, 5:10, 5:10], classes[0, 20:25, 5:10], classes[0, 20:25, 20:30] = VERTEBRA, VERTEBRA, DISC
     confidence = np.full(classes.shape, 100, np.uint8)  # 0.39
     confidence[0, 5:10, 5:8] = 240  # a mean of (3 * 240 + 2 * 100) / 5 = 184, that is 0.72
-    kept = drop_unsure_pieces(classes, confidence)
+    kept = drop_unsure_pieces(classes, confidence, 2.0)
     assert (kept[0, 5:10, 5:10] == VERTEBRA).all() and not kept[0, 20:25, 5:10].any()
     assert (kept[0, 20:25, 20:30] == DISC).all()  # discs are not judged
     confidence[0, 5:10, 5:10] = 120
-    assert (drop_unsure_pieces(classes, confidence) == kept).all()
-    np.testing.assert_array_equal(drop_unsure_pieces(kept * 0, confidence), kept * 0)
+    assert (drop_unsure_pieces(classes, confidence, 2.0) == kept).all()
+    classes[0, 35:38, 5:8], confidence[0, 35:38, 5:8] = VERTEBRA, 130  # surer, but 18 mm2
+    assert (drop_unsure_pieces(classes, confidence, 2.0)[0, 5:10, 5:10] == VERTEBRA).all()
+    np.testing.assert_array_equal(drop_unsure_pieces(kept * 0, confidence, 2.0), kept * 0)
 
 
 def beside_the_bodies():

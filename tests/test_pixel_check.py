@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from painted_spine import LPS, PIXEL_MM, ReadsIntensities, paint_volume, spec
+from painted_spine import LPS, PIXEL_MM, ReadsIntensities, paint_classes, paint_volume, spec
 
 from spider2d.data.volume import to_canonical
 from spider2d.inference.pixel_check import FACTORS, believable_spacing, share_sure
@@ -16,13 +16,13 @@ class SureAtTrueSize(torch.nn.Module):
 
     def __init__(self, elsewhere=2.0):
         super().__init__()
-        self.elsewhere, self.calls = elsewhere, 0
+        self.elsewhere, self.true_hw, self.calls = elsewhere, TRUE_HW, 0
 
     def forward(self, images):
         self.calls += 1
         shown = images[0, 0] > 0.02
         size = [int(shown.any(dim=axis).sum()) for axis in (1, 0)]
-        true = np.allclose(size, TRUE_HW, rtol=0.1)
+        true = np.allclose(size, self.true_hw, rtol=0.1)
         return ReadsIntensities()(images) * (1.0 if true else self.elsewhere / 200)
 
 
@@ -57,6 +57,15 @@ def test_without_a_size_that_is_much_better_the_header_is_kept():
     assert look(never_sure, SureAtTrueSize()) == never_sure.geometry.spacing_sra_mm
 
 
+def test_a_slice_that_shows_little_bone_tells_nothing():
+    shape = paint_classes().shape
+    volume, _ = paint_volume(LPS, np.where(np.arange(shape[2]) < 40, paint_classes(), 0), (4.0, 1.0, 1.0))
+    network = SureAtTrueSize()
+    network.true_hw = (130, 10)  # at 0.8 mm: 104 x 8 mm2, less than two bodies
+    assert look(volume, network) == volume.geometry.spacing_sra_mm
+    assert network.calls == 1 + 2 * len(FACTORS)
+
+
 def test_a_middle_slice_of_one_value_tells_nothing():
     network = SureAtTrueSize()
     array_sra = np.zeros((3, 40, 40), np.int16)
@@ -68,8 +77,8 @@ def test_a_middle_slice_of_one_value_tells_nothing():
 def test_share_sure_counts_pixels_by_their_probability_of_being_a_structure():
     sure, half, background = [0.0, 1.0, 0.0, 0.0], [0.5, 0.5, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0]
     pixels = torch.tensor([[sure, half, background]]).permute(2, 0, 1)[None]
-    assert share_sure(pixels) == pytest.approx(1 / 1.5)
-    assert share_sure(torch.tensor(background)[None, :, None, None]) == 0.0
+    assert share_sure(pixels) == pytest.approx((1 / 1.5, 1.0))
+    assert share_sure(torch.tensor(background)[None, :, None, None]) == (0.0, 0.0)
 
 
 def test_a_volume_with_a_wrong_header_is_segmented_as_it_looks_and_the_reader_told():

@@ -22,7 +22,7 @@ NOTE = (
 )
 
 
-def drop_unsure_pieces(classes_sra: np.ndarray, confidence_sra: np.ndarray) -> np.ndarray:
+def drop_unsure_pieces(classes_sra: np.ndarray, confidence_sra: np.ndarray, pixel_mm2: float) -> np.ndarray:
     """Return the classes of a slice beside the bodies without the pieces of bone the network is unsure of.
 
     Where there are bodies, or neighbouring slices, these tell false pieces from true ones; here nothing does.
@@ -30,10 +30,11 @@ def drop_unsure_pieces(classes_sra: np.ndarray, confidence_sra: np.ndarray) -> n
     Args:
         classes_sra: uint8 (1, R, A), classes 0-3.
         confidence_sra: uint8 of the same shape, probability of the class times ``CONFIDENCE_SCALE``.
+        pixel_mm2: Area of a pixel.
 
     Returns:
         A copy in which pieces with a mean confidence below ``UNSURE_CONFIDENCE`` are background; the surest
-        piece always stays.
+        one of at least ``MIN_PIECE_MM2`` always stays.
     """
     pieces, n_pieces = cc3d.connected_components(
         (classes_sra == VERTEBRA).astype(np.uint8), connectivity=26, return_N=True
@@ -41,7 +42,8 @@ def drop_unsure_pieces(classes_sra: np.ndarray, confidence_sra: np.ndarray) -> n
     size = np.bincount(pieces.ravel(), minlength=n_pieces + 1)
     mean = np.bincount(pieces.ravel(), confidence_sra.ravel(), n_pieces + 1) / np.maximum(size, 1)
     mean[0] = np.inf
-    unsure = mean < min(UNSURE_CONFIDENCE * CONFIDENCE_SCALE, mean[1:].max(initial=0))
+    surest = mean[1:][size[1:] * pixel_mm2 >= MIN_PIECE_MM2].max(initial=0)
+    unsure = mean < min(UNSURE_CONFIDENCE * CONFIDENCE_SCALE, surest)
     return np.where(unsure[pieces], np.uint8(BACKGROUND), classes_sra)
 
 

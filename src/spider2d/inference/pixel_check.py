@@ -18,8 +18,9 @@ Spacing = tuple[float, float, float]
 SURE_PROBABILITY = 0.9
 WELL_READ = 0.78
 """From this sureness on (see ``share_sure``) the header is believed without a look at other sizes."""
-MIN_SURENESS, MIN_GAIN = 0.65, 0.04
-"""What another size must reach, and by how much it must exceed the stated one, to be believed instead."""
+MIN_SURENESS, MIN_GAIN, MIN_SURE_MM2 = 0.65, 0.04, 2500.0
+"""What another size must reach to be believed instead, by how much it must exceed the stated one, and how
+much must be surely a structure (body and disc have about 1000 mm2): slices beside the bodies tell nothing."""
 FACTORS = (0.55, 0.65, 0.8, 1.25, 1.5)
 """What the size of rows, or of rows and columns, is multiplied by; networks bear 0.8 to 1.25 well."""
 
@@ -48,27 +49,30 @@ def believable_spacing(
     if middle.min() == middle.max():
         return spacing_sra_mm
 
-    def sureness(spacing: Spacing) -> float:
+    def look(spacing: Spacing) -> tuple[float, float]:
         stack_shw, _ = prepare_stack(middle, spacing, spec.pixel_size_mm)
         (batch,) = predict_slices(network, stack_shw, slice_mm, spec, 1, device=device, precision=precision)
-        return share_sure(batch.probabilities)
+        share, pixels = share_sure(batch.probabilities)
+        return share, pixels * spec.pixel_size_mm**2
 
-    as_stated = sureness(spacing_sra_mm)
+    as_stated, _ = look(spacing_sra_mm)
     if as_stated >= WELL_READ:
         return spacing_sra_mm
     others = [(slice_mm, row_mm * f, column_mm * g) for f in FACTORS for g in (1.0, f)]
-    found = {spacing: sureness(spacing) for spacing in others}
-    best = max(found, key=found.get)
-    return best if found[best] >= max(MIN_SURENESS, as_stated + MIN_GAIN) else spacing_sra_mm
+    found = {spacing: look(spacing) for spacing in others}
+    shares = {spacing: share for spacing, (share, sure_mm2) in found.items() if sure_mm2 >= MIN_SURE_MM2}
+    best = max(shares, key=shares.get, default=spacing_sra_mm)
+    enough = max(MIN_SURENESS, as_stated + MIN_GAIN)
+    return best if shares.get(best, 0.0) >= enough else spacing_sra_mm
 
 
-def share_sure(probabilities: torch.Tensor) -> float:
-    """Return how much of what may be a structure is surely one (0-1; 0 where nothing is).
+def share_sure(probabilities: torch.Tensor) -> tuple[float, float]:
+    """Return how much of what may be a structure is surely one (0-1; 0 where nothing is), and its pixels.
 
     Args:
         probabilities: (B, 4, H, W), class 0 is the background. Pixels count by the probability that they
             are not background.
     """
     structure = 1 - probabilities[:, BACKGROUND]
-    sure = probabilities.amax(dim=1) > SURE_PROBABILITY
-    return float((structure * sure).sum() / structure.sum().clamp(min=1e-6))
+    sure = (structure * (probabilities.amax(dim=1) > SURE_PROBABILITY)).sum()
+    return float(sure / structure.sum().clamp(min=1e-6)), float(sure)

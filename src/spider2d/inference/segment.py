@@ -18,6 +18,7 @@ from spider2d.inference.pixel_check import believable_spacing
 from spider2d.inference.predict import forward_size, predict_stack
 from spider2d.inference.report import describe_instances, find_warnings
 from spider2d.inference.restack import ClassVolume, restack
+from spider2d.inference.saturation import drop_saturated_bone
 from spider2d.models.spec import ModelSpec, NetworkSpec
 
 CPU_BATCH_PIXELS = 512 * 512
@@ -146,10 +147,13 @@ def label_classes(
     if class_volume.classes_sra.shape != shape_sra:
         raise VolumeError(f"class map {class_volume.classes_sra.shape} for an image of shape {shape_sra}")
     with watch.stage("instances"):
-        rows, offsets_rc_mm = rows_with_image(to_canonical(volume)[0]), class_volume.offsets_rc_mm
-        result = label_instances(class_volume.classes_sra, seen_sra_mm, offsets_rc_mm, rows)
+        array_sra, _ = to_canonical(volume)
+        rows, offsets_rc_mm = rows_with_image(array_sra), class_volume.offsets_rc_mm
+        classes_sra = drop_saturated_bone(class_volume.classes_sra, array_sra)
+        result = label_instances(classes_sra, seen_sra_mm, offsets_rc_mm, rows)
         if result.beside_bodies and class_volume.confidence_sra is not None:
-            sure_sra = drop_unsure_pieces(class_volume.classes_sra, class_volume.confidence_sra)
+            pixel_mm2 = seen_sra_mm[1] * seen_sra_mm[2]
+            sure_sra = drop_unsure_pieces(classes_sra, class_volume.confidence_sra, pixel_mm2)
             result = label_instances(sure_sra, seen_sra_mm, offsets_rc_mm, rows)
     with watch.stage("report"):
         instances = describe_instances(result.labels_sra, class_volume.confidence_sra, volume.geometry)
