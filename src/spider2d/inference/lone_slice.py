@@ -3,6 +3,7 @@
 import cc3d
 import numpy as np
 
+from spider2d.data.normalise import apply_window, fit_window
 from spider2d.inference.numbering import Numbering
 from spider2d.inference.restack import CONFIDENCE_SCALE
 from spider2d.inference.vertebra_assign import Bone
@@ -16,35 +17,54 @@ MIN_PIECE_MM2 = 30.0
 UNSURE_CONFIDENCE = 0.7
 """Mean confidence below which a piece of bone is more often fat between threads than bone (at 0.8 true pieces
 go too; measured in experiments/README.md)."""
+SURE_CONFIDENCE, DARK = 0.8, 0.55
+"""Marrow is of one brightness in one slice: a piece with less than this share of that of the surer ones is
+muscle or a vessel (true pieces: down to 0.56)."""
 NOTE = (
     "this slice lies beside the vertebral bodies: bone between two discs counts as one vertebra, other "
     "pieces of bone are numbered from the bottom"
 )
 
 
-def drop_unsure_pieces(classes_sra: np.ndarray, confidence_sra: np.ndarray, pixel_mm2: float) -> np.ndarray:
-    """Return the classes of a slice beside the bodies without the pieces of bone the network is unsure of.
+def drop_doubtful_pieces(
+    classes_sra: np.ndarray, confidence_sra: np.ndarray, array_sra: np.ndarray, pixel_mm2: float
+) -> np.ndarray:
+    """Return the classes of a slice beside the bodies without pieces of bone that are unsure or too dark.
 
     Where there are bodies, or neighbouring slices, these tell false pieces from true ones; here nothing does.
 
     Args:
         classes_sra: uint8 (1, R, A), classes 0-3.
         confidence_sra: uint8 of the same shape, probability of the class times ``CONFIDENCE_SCALE``.
+        array_sra: The image, same shape.
         pixel_mm2: Area of a pixel.
 
     Returns:
-        A copy in which pieces with a mean confidence below ``UNSURE_CONFIDENCE`` are background; the surest
-        one of at least ``MIN_PIECE_MM2`` always stays.
+        A copy in which pieces with a mean confidence below ``UNSURE_CONFIDENCE`` are background, and those
+        darker than ``DARK`` of the surer ones' brightness (0 = air); the surest one of at least
+        ``MIN_PIECE_MM2`` always stays.
     """
     pieces, n_pieces = cc3d.connected_components(
         (classes_sra == VERTEBRA).astype(np.uint8), connectivity=26, return_N=True
     )
-    size = np.bincount(pieces.ravel(), minlength=n_pieces + 1)
-    mean = np.bincount(pieces.ravel(), confidence_sra.ravel(), n_pieces + 1) / np.maximum(size, 1)
-    mean[0] = np.inf
-    surest = mean[1:][size[1:] * pixel_mm2 >= MIN_PIECE_MM2].max(initial=0)
-    unsure = mean < min(UNSURE_CONFIDENCE * CONFIDENCE_SCALE, surest)
-    return np.where(unsure[pieces], np.uint8(BACKGROUND), classes_sra)
+    if n_pieces == 0:
+        return classes_sra.copy()
+    size = np.bincount(pieces.ravel())[1:]
+    sureness = _mean(pieces, confidence_sra / CONFIDENCE_SCALE)
+    brightness = _mean(pieces, apply_window(array_sra, fit_window(array_sra)))
+    large = size * pixel_mm2 >= MIN_PIECE_MM2
+    surest = sureness[large].max(initial=0)
+    sure = large & (sureness >= min(SURE_CONFIDENCE, surest))
+    usual = np.average(brightness[sure], weights=size[sure]) if sure.any() else 0.0
+    doubtful = (sureness < min(UNSURE_CONFIDENCE, surest)) | (brightness < DARK * usual)
+    doubtful &= sureness < surest
+    return np.where(np.concatenate(([False], doubtful))[pieces], np.uint8(BACKGROUND), classes_sra)
+
+
+def _mean(pieces: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Return the mean of the values over each piece (pieces are numbered from 1)."""
+    total = np.bincount(pieces.ravel(), values.ravel())[1:]
+    return total / np.bincount(pieces.ravel())[1:]
 
 
 def is_beside_bodies(

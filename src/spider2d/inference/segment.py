@@ -13,7 +13,7 @@ from spider2d.data.prepare import prepare_stack, rows_with_image
 from spider2d.data.volume import Volume, from_canonical, to_canonical
 from spider2d.errors import VolumeError
 from spider2d.inference.instances import label_instances
-from spider2d.inference.lone_slice import drop_unsure_pieces
+from spider2d.inference.lone_slice import drop_doubtful_pieces
 from spider2d.inference.pixel_check import believable_spacing
 from spider2d.inference.predict import forward_size, predict_stack
 from spider2d.inference.report import describe_instances, find_warnings
@@ -153,8 +153,8 @@ def label_classes(
         result = label_instances(classes_sra, seen_sra_mm, offsets_rc_mm, rows)
         if result.beside_bodies and class_volume.confidence_sra is not None:
             pixel_mm2 = seen_sra_mm[1] * seen_sra_mm[2]
-            sure_sra = drop_unsure_pieces(classes_sra, class_volume.confidence_sra, pixel_mm2)
-            result = label_instances(sure_sra, seen_sra_mm, offsets_rc_mm, rows)
+            kept_sra = drop_doubtful_pieces(classes_sra, class_volume.confidence_sra, array_sra, pixel_mm2)
+            result = label_instances(kept_sra, seen_sra_mm, offsets_rc_mm, rows)
     with watch.stage("report"):
         instances = describe_instances(result.labels_sra, class_volume.confidence_sra, volume.geometry)
         labels = from_canonical(result.labels_sra, volume)
