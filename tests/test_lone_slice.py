@@ -27,7 +27,7 @@ def pieces_of_bone():
     classes[0, 5:10, 5:10] = classes[0, 20:25, 5:10] = VERTEBRA
     classes[0, 20:25, 20:30] = DISC
     image = np.zeros(classes.shape, np.float32)
-    image[0, :35, 1:] = np.where(classes[0, :35, 1:] == VERTEBRA, 100, 40)
+    image[0, :35, 1:] = np.where(classes[0, :35, 1:] == VERTEBRA, 100, 5)
     return classes, np.full(classes.shape, 240, np.uint8), image
 
 
