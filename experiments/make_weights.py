@@ -14,7 +14,6 @@ import torch
 from spider2d import cli
 from spider2d.checkpoint import load_checkpoint, save_checkpoint
 
-PIXELS = ("--pixel-size-mm", "0.8")
 CONFIG = cli.PROJECT_ROOT / "experiments" / "synthetic_2d.yaml"
 
 
@@ -39,7 +38,7 @@ def train(work: Path) -> Path:
     training += ["--resume"] if (run / "last.pt").exists() else []
     steps = (
         ("Phantoms for validation", ["preprocessing/make_phantom.py", "--output", data]),
-        ("Slices", ["preprocessing/extract_slices.py", "--dataset", data, "--output", slices, *PIXELS]),
+        ("Slices", ["preprocessing/extract_slices.py", "--dataset", data, "--output", slices]),
         ("Training on random phantoms", training),
     )
     for title, command in steps:

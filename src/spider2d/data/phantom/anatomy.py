@@ -74,25 +74,22 @@ def sample_anatomy(seed: int, variant: str | None = None, wildness: float = 0.0)
     disease = sample_disease(rng, variant, stacking.N_MODELLED)
     frames, bodies, discs = stacking.stack_spine(rng, scale, disease, wildness)
     joints = arch.joint_positions(rng, frames, bodies)
-    vertebrae, stoutness, habit = [], 0.0, None
-    if wildness:
-        stoutness, habit = rng.uniform(0, 1), arch.sample_process_habit(rng)
+    vertebrae = []
     for k in range(stacking.N_MODELLED):
-        place, near, thoracic = (frames[k + 1], bodies[k + 1]), joints[k : k + 2], k >= disease.n_lumbar
-        parts = arch.vertebra_arch(rng, *place, near, thoracic, k == 0, transverse=not wildness)
+        kind = {"thoracic": k >= disease.n_lumbar, "lowest": k == 0}
+        parts = arch.vertebra_arch(rng, frames[k + 1], bodies[k + 1], joints[k : k + 2], **kind)
         if wildness:
-            parts += arch.varied_transverse_processes(rng, *place, k, thoracic, habit)
-            parts += arch.stout_joint_processes(rng, *place, near, stoutness)
+            parts += arch.stout_transverse_processes(rng, frames[k + 1], bodies[k + 1], **kind)
         parts = arch.vary_parts(rng, parts, wildness)
         parts += arch.osteophytes(disease.bridging, k, frames, bodies)
         spots = marrow.sample_spots(rng, frames[k + 1], bodies[k + 1], disease.modic[k : k + 2])
         spots += marrow.random_spots(rng, frames[k + 1], bodies[k + 1], wildness)
         vertebrae.append(Vertebra(k + 1, frames[k + 1], bodies[k + 1], parts, spots))
-    bone = sacrum.make_sacrum(rng, frames[0], bodies[0], joints[0], scale, wildness)
+    bone = sacrum.make_sacrum(rng, frames[0], bodies[0], joints[0], scale)
     return Anatomy(
         seed=seed,
         wildness=wildness,
-        cortex_mm=CORTEX_MM * (rng.uniform(0.5, 2.5) if wildness else 1.0),
+        cortex_mm=CORTEX_MM * (rng.uniform(0.5, 2.2) if wildness else 1.0),
         sex=sex,
         vertebrae=tuple(vertebrae),
         discs=tuple(discs),

@@ -29,9 +29,8 @@ def paint_spine(anatomy: Anatomy, grid: Grid, rough: np.ndarray) -> tuple[np.nda
         is modelled. Tissue 0 ("outside") means: whatever the surroundings hold there.
     """
     bones = paint_bones(anatomy, grid)
-    roughness_mm = ROUGHNESS_MM * (1 + anatomy.wildness)
-    bones.nearest += roughness_mm * rough
-    bones.second += roughness_mm * rough
+    bones.nearest += ROUGHNESS_MM * rough
+    bones.second += ROUGHNESS_MM * rough
     inside = bones.nearest < 0
     labels = np.where(inside & (bones.owner != SACRUM_OWNER), bones.owner, np.uint8(0))
     tissues = np.zeros(grid.shape_sra, np.uint8)
@@ -53,7 +52,6 @@ def paint_spine(anatomy: Anatomy, grid: Grid, rough: np.ndarray) -> tuple[np.nda
 def paint_spots(anatomy: Anatomy, grid: Grid, tissues: np.ndarray) -> None:
     """Paint veins and other spots, and the remnants of the sacral discs, into the marrow."""
     spots = [("annulus", remnant) for remnant in anatomy.sacrum.remnants]
-    spots += [("fatty_marrow", spot) for spot in anatomy.sacrum.fat_spots]
     spots += [spot for vertebra in anatomy.vertebrae for spot in vertebra.spots]
     for name, place in spots:
         paint_capsule(place, grid, tissues, TISSUE[name], only=TISSUE["marrow"])
