@@ -66,3 +66,14 @@ def test_without_canal_the_slice_with_most_labels_and_without_labels_the_middle(
 
 def test_one_slice_is_shown_once():
     assert choose_slices(np.zeros((1, 6, 6), np.uint8), 1.0) == [0]
+
+
+def test_a_long_remark_is_broken_into_lines():
+    def heading(remark):
+        picture = draw((4.0, 0.8, 0.8), [remark])
+        top, *_ = pictures(picture)
+        return (picture[: top - 25] < 0.5).all(axis=2)
+
+    text = heading("the pixels of this image look like 0.344 x 0.625 mm " * 4)
+    assert text.any(axis=1).sum() > heading("short").any(axis=1).sum() + 20
+    assert not text[:, :150].any()  # as much room as the legend takes at the other side

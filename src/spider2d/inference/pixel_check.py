@@ -16,9 +16,9 @@ from spider2d.models.spec import ModelSpec
 Spacing = tuple[float, float, float]
 
 SURE_PROBABILITY = 0.9
-WELL_READ = 0.78
+WELL_READ = 0.8
 """From this sureness on (see ``share_sure``) the header is believed without a look at other sizes."""
-MIN_SURENESS, MIN_GAIN, MIN_SURE_MM2 = 0.65, 0.04, 2500.0
+MIN_SURENESS, MIN_GAIN, MIN_SURE_MM2 = 0.65, 0.035, 2500.0
 """What another size must reach to be believed instead, by how much it must exceed the stated one, and how
 much must be surely a structure (body and disc have about 1000 mm2): slices beside the bodies tell nothing."""
 FACTORS = (0.55, 0.65, 0.8, 1.25, 1.5)

@@ -1,6 +1,7 @@
 """A picture to judge a segmentation by: a few sagittal slices, the image left and the overlay right."""
 
 import io
+import textwrap
 from collections.abc import Sequence
 
 import numpy as np
@@ -19,6 +20,7 @@ DISPLAY_GAMMA = 0.6
 """Below 1: brightens the spine, which lies between the bright fat near the coil and the dark abdomen."""
 MAX_REMARKS = 4
 _PANEL_HEIGHT_INCH, _LEGEND_INCH, _LINE_INCH, _DPI = 5.0, 1.6, 0.16, 100
+_CHARACTERS_PER_INCH, _MIN_CHARACTERS = 14, 30
 
 
 def draw_preview(
@@ -40,15 +42,14 @@ def draw_preview(
     Returns:
         The PNG file's content.
     """
-    lines = [title, *remarks[:MAX_REMARKS]]
-    if len(remarks) > MAX_REMARKS:
-        lines.append(f"and {len(remarks) - MAX_REMARKS} more warnings")
     window = fit_window(image_sra)
     indices = choose_slices(labels_sra, spacing_sra_mm[0])
     _, row_mm, column_mm = spacing_sra_mm
-    width_inch = _PANEL_HEIGHT_INCH * image_sra.shape[2] * column_mm / (image_sra.shape[1] * row_mm)
+    panel_inch = _PANEL_HEIGHT_INCH * image_sra.shape[2] * column_mm / (image_sra.shape[1] * row_mm)
+    width_inch = 2 * panel_inch + _LEGEND_INCH
+    lines = _heading(title, remarks, width_inch - 2 * _LEGEND_INCH)
     figure = Figure(
-        figsize=(2 * width_inch + _LEGEND_INCH, _PANEL_HEIGHT_INCH * len(indices) + _LINE_INCH * len(lines)),
+        figsize=(width_inch, _PANEL_HEIGHT_INCH * len(indices) + _LINE_INCH * len(lines)),
         dpi=_DPI,
         layout="constrained",
     )
@@ -67,6 +68,15 @@ def draw_preview(
     png = io.BytesIO()
     figure.savefig(png, format="png")
     return png.getvalue()
+
+
+def _heading(title: str, remarks: Sequence[str], width_inch: float) -> list[str]:
+    """Return the lines above the pictures, none wider than there is room beside the legend."""
+    texts = [title, *remarks[:MAX_REMARKS]]
+    if len(remarks) > MAX_REMARKS:
+        texts.append(f"and {len(remarks) - MAX_REMARKS} more warnings")
+    characters = max(_MIN_CHARACTERS, int(width_inch * _CHARACTERS_PER_INCH))
+    return [line for text in texts for line in textwrap.wrap(text, characters)]
 
 
 def choose_slices(labels_sra: np.ndarray, slice_spacing_mm: float) -> list[int]:

@@ -165,8 +165,8 @@ def _spacing_warnings(geometry: Geometry) -> list[dict[str, Any]]:
 def _pixel_size_warning(stated_sra_mm: Sequence[float], seen_sra_mm: Sequence[float]) -> dict[str, Any]:
     stated, seen = (f"{spacing[1]:.3g} x {spacing[2]:.3g} mm" for spacing in (stated_sra_mm, seen_sra_mm))
     message = (
-        f"the header says pixels of {stated} (row x column), but the image looks like {seen} and was "
-        "segmented so; volumes and positions are by the header: correct it, or say --trust-pixel-size"
+        f"pixels look like {seen} (row x column), the header says {stated}: segmented as they look, "
+        "measured by the header; correct it, or use --trust-pixel-size"
     )
     return _warning("pixel_size", message)
 
