@@ -100,7 +100,13 @@ def test_report_names_what_made_it(images, checkpoint, tmp_path):
     assert report["schema"] == 1 and report["checkpoint"] == str(checkpoint)
     assert report["input"] == str(images / "1_t1.mha") and report["precision"] == "fp32"
     assert report["instances"] == [] and report["warnings"][0]["code"] == "nothing_found"
-    assert {"read", "prepare", "network", "restack", "instances", "write"} <= set(report["seconds"])
+    stages = {"read", "pixel size", "prepare", "network", "restack", "instances", "write"}
+    assert stages <= set(report["seconds"])
+
+
+def test_a_trusted_header_is_not_looked_at(images, checkpoint, tmp_path):
+    run(images / "1_t1.mha", "--checkpoint", checkpoint, "--output", tmp_path, "--trust-pixel-size")
+    assert "pixel size" not in json.loads((tmp_path / "1_t1.json").read_text())["seconds"]
 
 
 def test_nifti_output_with_augmentation(images, checkpoint, tmp_path):

@@ -35,8 +35,9 @@ def volumes_by_name(folder: Path) -> dict[str, Path]:
 def list_volumes(inputs: Sequence[Path | str]) -> list[Path]:
     """Expand files and folders into the volumes to read, each once, in a stable order.
 
-    A file stands for itself. A folder stands for the volume files and the DICOM series in it; one without
-    either for its ``images`` folder (a data set in SPIDER's form) or else for its sub-folders.
+    A file stands for itself. A folder stands for the volume files in it and the DICOM series in folders beside
+    these, or for the DICOM series it is itself; one without either for its ``images`` folder (a data set in
+    SPIDER's form) or else for its sub-folders.
 
     Raises:
         VolumeError: A path does not exist, or a folder holds no volume.
@@ -58,10 +59,11 @@ def list_volumes(inputs: Sequence[Path | str]) -> list[Path]:
 def _volumes_in(folder: Path) -> list[Path]:
     entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
     volumes = [entry for entry in entries if entry.is_file() and suffix_of(entry)]
-    if not volumes and dicom.is_series_folder(folder):
-        volumes = [folder]
+    folders = [entry for entry in entries if entry.is_dir()]
     if volumes:
-        return volumes
+        return volumes + [entry for entry in folders if dicom.is_series_folder(entry)]
+    if dicom.is_series_folder(folder):
+        return [folder]
     if (folder / "images").is_dir():
         return _volumes_in(folder / "images")
-    return [volume for entry in entries if entry.is_dir() for volume in _volumes_in(entry)]
+    return [volume for entry in folders for volume in _volumes_in(entry)]
