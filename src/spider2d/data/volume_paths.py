@@ -35,9 +35,9 @@ def volumes_by_name(folder: Path) -> dict[str, Path]:
 def list_volumes(inputs: Sequence[Path | str]) -> list[Path]:
     """Expand files and folders into the volumes to read, each once, in a stable order.
 
-    A file stands for itself. A folder stands for the volume files in it and the DICOM series in folders beside
-    these, or for the DICOM series it is itself; one without either for its ``images`` folder (a data set in
-    SPIDER's form) or else for its sub-folders.
+    A file stands for itself. A folder stands for the volume files in it and the DICOM series in folders
+    beside these, or for the DICOM series it is itself; one without either for its ``images`` folder (a data
+    set in SPIDER's form) or else for its sub-folders.
 
     Raises:
         VolumeError: A path does not exist, or a folder holds no volume.
