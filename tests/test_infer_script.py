@@ -106,7 +106,8 @@ def test_report_names_what_made_it(images, checkpoint, tmp_path):
 
 def test_a_trusted_header_is_not_looked_at(images, checkpoint, tmp_path):
     run(images / "1_t1.mha", "--checkpoint", checkpoint, "--output", tmp_path, "--trust-pixel-size")
-    assert "pixel size" not in json.loads((tmp_path / "1_t1.json").read_text())["seconds"]
+    report = json.loads((tmp_path / "1_t1.json").read_text())
+    assert report["trust_pixel_size"] and "pixel size" not in report["seconds"]
 
 
 def test_nifti_output_with_augmentation(images, checkpoint, tmp_path):

@@ -37,10 +37,11 @@ def test_list_volumes_looks_into_sub_folders(tmp_path):
 
 
 def test_list_volumes_takes_dicom_folders_beside_files(tmp_path):
-    for name in ("b.mha", "series/1", "notes/readme.txt"):
+    for name in ("b.mha", "series/1", "b/1", "notes/readme.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    (tmp_path / "series" / "1").write_bytes(bytes(128) + b"DICM")
+    for folder in ("series", "b"):  # b.mha was made of b
+        (tmp_path / folder / "1").write_bytes(bytes(128) + b"DICM")
     assert [path.name for path in list_volumes([tmp_path])] == ["b.mha", "series"]
     assert list_volumes([tmp_path / "series"]) == [tmp_path / "series"]
 

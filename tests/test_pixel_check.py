@@ -4,6 +4,7 @@ import torch
 from painted_spine import LPS, PIXEL_MM, ReadsIntensities, paint_classes, paint_volume, spec
 
 from spider2d.data.volume import to_canonical
+from spider2d.inference import pixel_check
 from spider2d.inference.pixel_check import FACTORS, believable_spacing, share_sure
 from spider2d.inference.segment import SegmentOptions, segment_volume
 from spider2d.labels import classes_of_labels
@@ -50,11 +51,59 @@ def test_a_true_header_takes_one_look_and_is_kept():
     assert network.calls == 1
 
 
-def test_without_a_size_that_is_much_better_the_header_is_kept():
-    volume = stated(0.65, 1)[0]
-    assert look(volume, SureAtTrueSize(elsewhere=200.0)) == volume.geometry.spacing_sra_mm
-    never_sure = stated(0.3, 0.3)[0]
-    assert look(never_sure, SureAtTrueSize()) == never_sure.geometry.spacing_sra_mm
+@pytest.mark.parametrize(
+    ("as_stated", "others", "sure_mm2", "changed"),
+    [
+        (0.70, 0.73, 5000, False),  # hardly better
+        (0.70, 0.74, 5000, True),
+        (0.50, 0.60, 5000, False),  # better, but unsure
+        (0.50, 0.66, 5000, True),
+        (0.50, 0.66, 2000, False),  # sure of too little
+    ],
+)
+def test_another_size_must_be_sure_and_clearly_better(monkeypatch, as_stated, others, sure_mm2, changed):
+    shares = iter([as_stated, others] + [0.1] * 20)
+    network = SureAtTrueSize()
+    monkeypatch.setattr(pixel_check, "share_sure", lambda _: (next(shares), sure_mm2 / PIXEL_MM**2))
+    volume = stated(1, 1)[0]
+    expected_row_mm = PIXEL_MM * (FACTORS[0] if changed else 1)
+    assert look(volume, network) == pytest.approx((4.0, expected_row_mm, PIXEL_MM))
+    assert network.calls == 1 + 2 * len(FACTORS)
+
+
+def test_a_sure_network_looks_once(monkeypatch):
+    shares = iter([pixel_check.WELL_READ, 1.0])
+    monkeypatch.setattr(pixel_check, "share_sure", lambda _: (next(shares), 1e4))
+    volume = stated(1, 1)[0]
+    assert look(volume, SureAtTrueSize()) == volume.geometry.spacing_sra_mm
+
+
+def test_fields_of_view_that_cannot_be_are_not_tried():
+    volume = paint_volume(LPS, spacing_sra_mm=(4.0, 3.9, 3.9))[0]  # 151 rows: 589 mm
+    network = SureAtTrueSize()
+    look(volume, network)
+    assert network.calls == 1 + 2 * sum(factor < 1 for factor in FACTORS)
+
+
+@pytest.mark.parametrize("value", [0, 7])
+def test_a_slice_of_hardly_more_than_one_value_does_no_harm(value):
+    array_sra = np.full((3, 60, 60), 7, np.int16)
+    array_sra[::2, 10:50] = np.arange(60)
+    array_sra[1, 31, 31] = value
+    assert believable_spacing(SureAtTrueSize(), array_sra, (4.0, 1.0, 1.0), spec()) == (4.0, 1.0, 1.0)
+
+
+def test_neighbouring_slices_are_seen_by_networks_that_look_at_them():
+    class Channels(SureAtTrueSize):
+        def forward(self, images):
+            self.seen = images[0].mean(dim=(1, 2)).tolist()
+            return super().forward(images)
+
+    array_sra = to_canonical(stated(1, 1)[0]).array_sra
+    network, plan = Channels(), spec(channel_offsets_mm=(-4.0, 0.0, 4.0))
+    array_sra = array_sra * np.array([0.2, 0.4, 0.6, 0.8, 1, 0.5, 0.3, 0.2, 0.1])[:, None, None]
+    believable_spacing(network, array_sra, (4.0, PIXEL_MM, PIXEL_MM), plan)
+    assert network.seen[1] > network.seen[0] > network.seen[2]
 
 
 def test_a_slice_that_shows_little_bone_tells_nothing():
@@ -91,7 +140,7 @@ def test_a_volume_with_a_wrong_header_is_segmented_as_it_looks_and_the_reader_to
     assert segmentation.report["spacing_sra_mm"] == pytest.approx([4.0, 1.45455, 0.8])
     assert segmentation.report["seen_spacing_sra_mm"] == pytest.approx([4.0, 0.8, 0.8])
     (warning,) = [w for w in segmentation.report["warnings"] if w["code"] == "pixel_size"]
-    assert "look like 0.8 x 0.8 mm" in warning["message"] and "says 1.45 x 0.8 mm" in warning["message"]
+    assert "more like 0.8 x 0.8 mm" in warning["message"] and "than 1.45 x 0.8 mm" in warning["message"]
 
 
 def test_the_header_can_be_trusted_in_any_case():

@@ -19,6 +19,16 @@ def classes():
     return classes
 
 
+def test_where_marrow_itself_is_white_nothing_is_dropped(classes):
+    image = grey(classes)
+    image[0, 10:40, 20:50] = WHITE
+    taken = 74 / 800  # 15 x 5 pixels without a corner, of two bodies
+    assert drop_saturated_bone(classes, image, taken + 0.001) is not classes
+    assert drop_saturated_bone(classes, image, taken - 0.001) is classes
+    image[classes == VERTEBRA] = WHITE
+    assert drop_saturated_bone(classes, image) is classes
+
+
 def grey(classes):
     return np.where(classes == VERTEBRA, 180, 90).astype(np.int16)
 
@@ -26,7 +36,7 @@ def grey(classes):
 def test_bone_in_a_white_patch_is_dropped_up_to_its_edge(classes):
     image = grey(classes)
     image[0, 10:40, 20:50] = WHITE
-    kept = drop_saturated_bone(classes, image)
+    kept = drop_saturated_bone(classes, image, 0.1)
     expected = classes.copy()
     expected[0, 10:25, 20:25] = 0
     expected[0, 10, 20] = VERTEBRA  # the opening rounds the patch's corner
@@ -39,7 +49,7 @@ def test_enclosed_and_thin_patches_stay(classes):
     image[:, 35:] = WHITE
     image[0, 10:16, 10:16] = WHITE  # a haemangioma
     image[1, 5:25, 12:14] = WHITE  # a thread of two pixels
-    np.testing.assert_array_equal(drop_saturated_bone(classes, image), classes)
+    np.testing.assert_array_equal(drop_saturated_bone(classes, image, 1.0), classes)
 
 
 def test_an_image_that_is_not_cut_off_is_left_alone(classes):
@@ -55,9 +65,9 @@ def test_white_fat_is_no_vertebra_in_the_labels():
     volume, classes_sra = paint_volume(LPS)
     array_sra = to_canonical(volume).array_sra.copy()
     taken_for_bone = classes_sra.copy()
-    taken_for_bone[:, 10:30, 88:98] = VERTEBRA
+    taken_for_bone[1:-1, 10:20, 88:98] = VERTEBRA  # 100 of 3700 pixels
     array_sra[:, :, 88:] = array_sra.max()
     class_volume = ClassVolume(taken_for_bone, None, None)
     labels_sra = to_canonical(label_classes(from_canonical(array_sra, volume), class_volume).labels).array_sra
-    assert not labels_sra[:, 10:30, 88:98].any()
+    assert not labels_sra[:, 10:20, 88:98].any()
     assert (labels_sra[1:-1, 10:30, 40] == 4).all()

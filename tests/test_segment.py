@@ -13,7 +13,7 @@ from spider2d.inference.segment import (
     label_classes,
     segment_volume,
 )
-from spider2d.labels import CANAL, VERTEBRA, classes_of_labels
+from spider2d.labels import VERTEBRA, classes_of_labels
 
 
 def segment(volume, options=None, **changes):
@@ -146,7 +146,7 @@ def test_batch_size_follows_the_pixel_budget():
 def test_unsure_pieces_are_dropped_in_a_single_slice_alone(n_slices):
     classes_sra = np.zeros((n_slices, 120, 100), np.uint8)
     classes_sra[:, 20:50, 40:50] = classes_sra[:, 70:100, 40:50] = VERTEBRA  # slender: no bodies
-    volume, _ = paint_volume(LPS, np.where(np.arange(100) < 90, classes_sra, CANAL))  # bone is not white
+    volume, _ = paint_volume(LPS, classes_sra)
     confidence_sra = np.full(classes_sra.shape, 250, np.uint8)
     confidence_sra[:, :60] = 150  # 0.59
     labels = label_classes(volume, ClassVolume(classes_sra, confidence_sra, None)).labels

@@ -1,5 +1,6 @@
 """Reading a folder with one DICOM series."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +17,13 @@ _SERIES_DESCRIPTION = "0008|103e"
 
 def is_series_folder(folder: Path) -> bool:
     """Return whether a folder directly holds DICOM files."""
-    return bool(_dicom_files(folder))
+    return next(_dicom_files(folder), None) is not None
 
 
-def _dicom_files(folder: Path) -> list[Path]:
-    """Return the files with the mark of DICOM (part 10, 7.1); GDCM would print a warning without any."""
-    candidates = [path for path in sorted(folder.iterdir()) if path.is_file() and path.name != "DICOMDIR"]
-    return [path for path in candidates if _has_dicom_mark(path)]
+def _dicom_files(folder: Path) -> Iterator[Path]:
+    """Yield the files with the mark of DICOM (part 10, 7.1); GDCM would print a warning without any."""
+    candidates = (path for path in sorted(folder.iterdir()) if path.is_file() and path.name != "DICOMDIR")
+    return (path for path in candidates if _has_dicom_mark(path))
 
 
 def _has_dicom_mark(path: Path) -> bool:
@@ -50,7 +51,7 @@ def read_series(folder: Path) -> sitk.Image:
 
 
 def _files_of_only_series(folder: Path) -> list[str]:
-    present = _dicom_files(folder)
+    present = list(_dicom_files(folder))
     if not present:
         raise VolumeError(f"{folder}: no DICOM series in this folder. Needed: one sagittal series.")
     series_ids = sitk.ImageSeriesReader.GetGDCMSeriesIDs(str(folder))

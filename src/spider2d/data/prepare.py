@@ -21,6 +21,7 @@ def prepare_stack(
     spacing_sra_mm: Sequence[float],
     pixel_size_mm: float,
     dtype: type[np.floating] = np.float32,
+    window: IntensityWindow | None = None,
 ) -> PreparedStack:
     """Normalise a canonical volume and resample it in plane, slice by slice to keep memory small.
 
@@ -29,6 +30,7 @@ def prepare_stack(
         spacing_sra_mm: Its spacing.
         pixel_size_mm: Wanted size of rows and columns.
         dtype: Type of the stack; the computation is in float32.
+        window: How to normalise; None = by the volume itself.
 
     Returns:
         Stack (S, H, W) over the same extent, values 0-2, and the window.
@@ -36,7 +38,7 @@ def prepare_stack(
     Raises:
         VolumeError: The image is constant.
     """
-    window = fit_window(array_sra)
+    window = window or fit_window(array_sra)
     size_hw = resampled_size(array_sra.shape[1:], spacing_sra_mm[1:], pixel_size_mm)
     stack_shw = np.empty((len(array_sra), *size_hw), dtype=dtype)
     for index, native_hw in enumerate(array_sra):

@@ -36,8 +36,8 @@ def list_volumes(inputs: Sequence[Path | str]) -> list[Path]:
     """Expand files and folders into the volumes to read, each once, in a stable order.
 
     A file stands for itself. A folder stands for the volume files in it and the DICOM series in folders
-    beside these, or for the DICOM series it is itself; one without either for its ``images`` folder (a data
-    set in SPIDER's form) or else for its sub-folders.
+    beside these (unless a file has the folder's name), or for the DICOM series it is itself; one without
+    either for its ``images`` folder (a data set in SPIDER's form) or else for its sub-folders.
 
     Raises:
         VolumeError: A path does not exist, or a folder holds no volume.
@@ -61,7 +61,9 @@ def _volumes_in(folder: Path) -> list[Path]:
     volumes = [entry for entry in entries if entry.is_file() and suffix_of(entry)]
     folders = [entry for entry in entries if entry.is_dir()]
     if volumes:
-        return volumes + [entry for entry in folders if dicom.is_series_folder(entry)]
+        names = {volume_name(volume).casefold() for volume in volumes}
+        beside = [entry for entry in folders if entry.name.casefold() not in names]
+        return volumes + [entry for entry in beside if dicom.is_series_folder(entry)]
     if dicom.is_series_folder(folder):
         return [folder]
     if (folder / "images").is_dir():

@@ -105,6 +105,7 @@ def describe_run(checkpoint: Path, spec: NetworkSpec, options: SegmentOptions) -
         },
         "device": options.device,
         "precision": options.precision,
+        "trust_pixel_size": options.trust_pixel_size,
     }
 
 

@@ -5,9 +5,13 @@ The network sees millimetres: it cuts bodies that look twice too tall in two, mi
 small, and is less sure of both than it is at the true size.
 """
 
+from itertools import islice
+
 import numpy as np
 import torch
 
+from spider2d.data.normalise import fit_window
+from spider2d.data.plane import neighbour_indices
 from spider2d.data.prepare import prepare_stack
 from spider2d.inference.slicewise import predict_slices
 from spider2d.labels import BACKGROUND
@@ -23,6 +27,8 @@ MIN_SURENESS, MIN_GAIN, MIN_SURE_MM2 = 0.65, 0.035, 2500.0
 much must be surely a structure (body and disc have about 1000 mm2): slices beside the bodies tell nothing."""
 FACTORS = (0.55, 0.65, 0.8, 1.25, 1.5)
 """What the size of rows, or of rows and columns, is multiplied by; networks bear 0.8 to 1.25 well."""
+MAX_SEEN_MM = 600.0
+"""Larger fields of view are not tried."""
 
 
 def believable_spacing(
@@ -37,29 +43,34 @@ def believable_spacing(
 
     Args:
         network: Network in evaluation mode on ``device``.
-        array_sra: Canonical image (slice, row, column); its middle slice is looked at. One that holds a
-            single value tells nothing.
+        array_sra: Canonical image (slice, row, column), not constant; its middle slice is looked at. One that
+            holds a single value tells nothing.
         spacing_sra_mm: Its spacing as stated.
         spec: What the network expects.
         device: Torch device of the network.
         precision: "fp32" or "bf16".
     """
     slice_mm, row_mm, column_mm = spacing_sra_mm
-    middle = array_sra[len(array_sra) // 2][None]
-    if middle.min() == middle.max():
+    middle = len(array_sra) // 2
+    if array_sra[middle].min() == array_sra[middle].max():
         return spacing_sra_mm
+    window = fit_window(array_sra)
+    needed = neighbour_indices(len(array_sra), slice_mm, middle, spec.channel_offsets_mm)
+    first = min(*needed, middle)
+    seen_sra = array_sra[first : max(*needed, middle) + 1]
 
     def look(spacing: Spacing) -> tuple[float, float]:
-        stack_shw, _ = prepare_stack(middle, spacing, spec.pixel_size_mm)
-        (batch,) = predict_slices(network, stack_shw, slice_mm, spec, 1, device=device, precision=precision)
-        share, pixels = share_sure(batch.probabilities)
+        stack_shw, _ = prepare_stack(seen_sra, spacing, spec.pixel_size_mm, window=window)
+        batches = predict_slices(network, stack_shw, slice_mm, spec, 1, device=device, precision=precision)
+        share, pixels = share_sure(next(islice(batches, middle - first, None)).probabilities)
         return share, pixels * spec.pixel_size_mm**2
 
     as_stated, _ = look(spacing_sra_mm)
     if as_stated >= WELL_READ:
         return spacing_sra_mm
     others = [(slice_mm, row_mm * f, column_mm * g) for f in FACTORS for g in (1.0, f)]
-    found = {spacing: look(spacing) for spacing in others}
+    extents_mm = {spacing: np.multiply(array_sra.shape, spacing)[1:].max() for spacing in others}
+    found = {spacing: look(spacing) for spacing in others if extents_mm[spacing] <= MAX_SEEN_MM}
     shares = {spacing: share for spacing, (share, sure_mm2) in found.items() if sure_mm2 >= MIN_SURE_MM2}
     best = max(shares, key=shares.get, default=spacing_sra_mm)
     enough = max(MIN_SURENESS, as_stated + MIN_GAIN)

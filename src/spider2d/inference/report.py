@@ -165,8 +165,8 @@ def _spacing_warnings(geometry: Geometry) -> list[dict[str, Any]]:
 def _pixel_size_warning(stated_sra_mm: Sequence[float], seen_sra_mm: Sequence[float]) -> dict[str, Any]:
     stated, seen = (f"{spacing[1]:.3g} x {spacing[2]:.3g} mm" for spacing in (stated_sra_mm, seen_sra_mm))
     message = (
-        f"pixels look like {seen} (row x column), the header says {stated}: segmented as they look, "
-        "measured by the header; correct it, or use --trust-pixel-size"
+        f"pixels look more like {seen} (row x column) than {stated} as the header says, and were taken so; "
+        "volumes and positions follow the header. Find out the true size (or use --trust-pixel-size)"
     )
     return _warning("pixel_size", message)
 

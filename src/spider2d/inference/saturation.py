@@ -11,9 +11,14 @@ from spider2d.labels import BACKGROUND, VERTEBRA
 
 MIN_CLIPPED_SHARE = 0.01
 """An image counts as cut off when this share of its voxels has the highest value."""
+MAX_WHITE_SHARE, MAX_WHITE_SHARE_BESIDE_BODIES = 0.05, 0.5
+"""If more of the bone is white, marrow itself is cut off, and white tells nothing. Beside the bodies, where
+much of what is called bone is none, more is allowed."""
 
 
-def drop_saturated_bone(classes_sra: np.ndarray, array_sra: np.ndarray) -> np.ndarray:
+def drop_saturated_bone(
+    classes_sra: np.ndarray, array_sra: np.ndarray, max_white_share: float = MAX_WHITE_SHARE
+) -> np.ndarray:
     """Return the class map without the vertebra voxels that lie in white patches.
 
     Patches less than 3 pixels wide stay, and so do those enclosed by bone (haemangiomas).
@@ -21,9 +26,10 @@ def drop_saturated_bone(classes_sra: np.ndarray, array_sra: np.ndarray) -> np.nd
     Args:
         classes_sra: uint8 (S, R, A), classes.
         array_sra: The image, same shape.
+        max_white_share: Of the vertebra voxels; if more would go, none goes.
 
     Returns:
-        ``classes_sra`` itself where the image is not cut off; else a copy.
+        ``classes_sra`` itself where the image is not cut off or too much of the bone is white; else a copy.
     """
     highest = array_sra.max()
     if np.count_nonzero(array_sra == highest) < MIN_CLIPPED_SHARE * array_sra.size:
@@ -34,4 +40,6 @@ def drop_saturated_bone(classes_sra: np.ndarray, array_sra: np.ndarray) -> np.nd
         white = ndimage.binary_opening(image_hw == highest)
         if (bone & white).any():
             classes_hw[bone & ~ndimage.binary_fill_holes(bone & ~white)] = BACKGROUND
-    return kept
+    n_bone = np.count_nonzero(classes_sra == VERTEBRA)
+    n_dropped = n_bone - np.count_nonzero(kept == VERTEBRA)
+    return kept if n_dropped <= max_white_share * n_bone else classes_sra

@@ -18,7 +18,7 @@ from spider2d.inference.pixel_check import believable_spacing
 from spider2d.inference.predict import forward_size, predict_stack
 from spider2d.inference.report import describe_instances, find_warnings
 from spider2d.inference.restack import ClassVolume, restack
-from spider2d.inference.saturation import drop_saturated_bone
+from spider2d.inference.saturation import MAX_WHITE_SHARE_BESIDE_BODIES, drop_saturated_bone
 from spider2d.models.spec import ModelSpec, NetworkSpec
 
 CPU_BATCH_PIXELS = 512 * 512
@@ -43,7 +43,7 @@ class SegmentOptions:
         batch_pixels: Pixels per forward pass; None chooses by the device's memory.
         test_time_augmentation: Average over variants of each slice; None = where there is a single one, which
             gains most by it and takes no time.
-        trust_pixel_size: Believe the header's pixel size, whatever the image looks like.
+        trust_pixel_size: Believe the header's pixel size, whatever the image looks like. 3D networks always do.
     """
 
     device: str = "cpu"
@@ -153,6 +153,7 @@ def label_classes(
         result = label_instances(classes_sra, seen_sra_mm, offsets_rc_mm, rows)
         if result.beside_bodies and class_volume.confidence_sra is not None:
             pixel_mm2 = seen_sra_mm[1] * seen_sra_mm[2]
+            classes_sra = drop_saturated_bone(classes_sra, array_sra, MAX_WHITE_SHARE_BESIDE_BODIES)
             kept_sra = drop_doubtful_pieces(classes_sra, class_volume.confidence_sra, array_sra, pixel_mm2)
             result = label_instances(kept_sra, seen_sra_mm, offsets_rc_mm, rows)
     with watch.stage("report"):
