@@ -118,7 +118,8 @@ def method_steps(method: Method, args: argparse.Namespace) -> Steps:
     training = ["src/train.py", "--config", EXPERIMENTS / f"{method.config}.yaml"]
     training += [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
     again = ["--resume"] if (run / "last.pt").exists() else []
-    inference = ["src/infer_volume.py", "--dataset", data, "--subset", "validation"]
+    # Headers are true here, and only 2D networks could doubt them: all methods get the same.
+    inference = ["src/infer_volume.py", "--dataset", data, "--subset", "validation", "--trust-pixel-size"]
     cost = ["experiments/measure_cost.py", "--checkpoint", run / "best.pt", "--repeats", 1]
     return _texts(
         [
