@@ -43,7 +43,7 @@ class SegmentOptions:
         batch_pixels: Pixels per forward pass; None chooses by the device's memory.
         test_time_augmentation: Average over variants of each slice; None = where there is a single one, which
             gains most by it and takes no time.
-        trust_pixel_size: Believe the header's pixel size whatever the image looks like; 3D networks always do.
+        trust_pixel_size: Believe the header's pixel size, whatever the image looks like (3D networks do).
     """
 
     device: str = "cpu"
