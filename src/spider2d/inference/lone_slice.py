@@ -2,6 +2,7 @@
 
 import cc3d
 import numpy as np
+from scipy import ndimage
 
 from spider2d.data.normalise import apply_window, fit_window
 from spider2d.inference.numbering import Numbering
@@ -36,8 +37,8 @@ def drop_doubtful_pieces(
     Args:
         classes_sra: uint8 (1, R, A), classes 0-3.
         confidence_sra: uint8 of the same shape, probability of the class times ``CONFIDENCE_SCALE``.
-        array_sra: The image, same shape.
-        pixel_mm2: Area of a pixel.
+        array_sra: The image in any unit, same shape, not constant.
+        pixel_mm2: Area of a pixel in mm2.
 
     Returns:
         A copy in which pieces with a mean confidence below ``UNSURE_CONFIDENCE`` are background, and those
@@ -49,9 +50,9 @@ def drop_doubtful_pieces(
     )
     if n_pieces == 0:
         return classes_sra.copy()
-    size = np.bincount(pieces.ravel())[1:]
-    sureness = _mean(pieces, confidence_sra / CONFIDENCE_SCALE)
-    brightness = _mean(pieces, apply_window(array_sra, fit_window(array_sra)))
+    size, numbers = np.bincount(pieces.ravel())[1:], range(1, n_pieces + 1)
+    sureness = ndimage.mean(confidence_sra / CONFIDENCE_SCALE, pieces, numbers)
+    brightness = ndimage.mean(apply_window(array_sra, fit_window(array_sra)), pieces, numbers)
     large = size * pixel_mm2 >= MIN_PIECE_MM2
     surest = sureness[large].max(initial=0)
     sure = large & (sureness >= min(SURE_CONFIDENCE, surest))
@@ -59,12 +60,6 @@ def drop_doubtful_pieces(
     doubtful = (sureness < min(UNSURE_CONFIDENCE, surest)) | (brightness < DARK * usual)
     doubtful &= sureness < surest
     return np.where(np.concatenate(([False], doubtful))[pieces], np.uint8(BACKGROUND), classes_sra)
-
-
-def _mean(pieces: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Return the mean of the values over each piece (pieces are numbered from 1)."""
-    total = np.bincount(pieces.ravel(), values.ravel())[1:]
-    return total / np.bincount(pieces.ravel())[1:]
 
 
 def is_beside_bodies(

@@ -18,6 +18,7 @@ from spider2d.labels import BACKGROUND
 from spider2d.models.spec import ModelSpec
 
 Spacing = tuple[float, float, float]
+"""Distance of slices, rows and columns in mm."""
 
 SURE_PROBABILITY = 0.9
 WELL_READ = 0.8

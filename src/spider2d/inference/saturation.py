@@ -25,7 +25,7 @@ def drop_saturated_bone(
 
     Args:
         classes_sra: uint8 (S, R, A), classes.
-        array_sra: The image, same shape.
+        array_sra: The image in any unit, same shape.
         max_white_share: Of the vertebra voxels; if more would go, none goes.
 
     Returns:
