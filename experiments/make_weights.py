@@ -14,6 +14,7 @@ import torch
 from spider2d import cli
 from spider2d.checkpoint import load_checkpoint, save_checkpoint
 
+PIXEL_SIZE_MM = "0.8"
 CONFIG = cli.PROJECT_ROOT / "experiments" / "synthetic_2d.yaml"
 
 
@@ -33,12 +34,13 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def train(work: Path) -> Path:
     """Make the validation phantoms, train, and return the best checkpoint."""
     data, slices, run = work / "phantom", work / "slices", work / "run"
+    extract = ["preprocessing/extract_slices.py", "--pixel-size-mm", PIXEL_SIZE_MM]
     training = ["src/train.py", "--config", CONFIG, "--output", run]
     training += ["--set", f"data.slices={slices.as_posix()}"]
     training += ["--resume"] if (run / "last.pt").exists() else []
     steps = (
         ("Phantoms for validation", ["preprocessing/make_phantom.py", "--output", data]),
-        ("Slices", ["preprocessing/extract_slices.py", "--dataset", data, "--output", slices]),
+        ("Slices", [*extract, "--dataset", data, "--output", slices]),
         ("Training on random phantoms", training),
     )
     for title, command in steps:

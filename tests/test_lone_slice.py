@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from spider2d.inference.instances import label_instances
-from spider2d.inference.lone_slice import NOTE, drop_doubtful_pieces, number_pieces
+from spider2d.inference.lone_slice import NOTE, number_pieces
 from spider2d.inference.vertebra_assign import Bone
 from spider2d.labels import CANAL, DISC, MAX_VERTEBRA_LABEL, VERTEBRA
 
@@ -12,48 +12,13 @@ ISOTROPIC = (1.0, 1.0, 1.0)
 def test_without_discs_every_piece_of_bone_has_its_number_from_the_bottom():
     classes = np.zeros((1, 120, 80), np.uint8)
     classes[:, 5:115, 20:30] = CANAL
-    for row, rows in ((15, 9), (60, 8), (100, 10)):
-        classes[:, row : row + rows, 40:50] = VERTEBRA
+    for row, rows in ((15, 9), (60, 8), (100, 3)):  # the lowest: 24 mm2, as transverse processes are
+        classes[:, row : row + rows, 40:48] = VERTEBRA
     classes[:, 40:43, 60:63] = VERTEBRA  # 9 mm2: a speck
     result = label_instances(classes, ISOTROPIC)
-    assert [int(result.labels_sra[0, row, 45]) for row in (104, 63, 19)] == [1, 2, 3]
+    assert [int(result.labels_sra[0, row, 45]) for row in (101, 63, 19)] == [1, 2, 3]
     assert not result.labels_sra[0, 41, 61]
     assert result.notes == [NOTE]
-
-
-def pieces_of_bone():
-    """Return classes, confidence and image of a slice with two equal pieces of bone and a disc."""
-    classes = np.zeros((1, 40, 40), np.uint8)
-    classes[0, 5:10, 5:10] = classes[0, 20:25, 5:10] = VERTEBRA
-    classes[0, 20:25, 20:30] = DISC
-    image = np.zeros(classes.shape, np.float32)
-    image[0, :35, 1:] = np.where(classes[0, :35, 1:] == VERTEBRA, 100, 5)
-    return classes, np.full(classes.shape, 240, np.uint8), image
-
-
-def test_pieces_the_network_is_unsure_of_are_dropped_but_for_the_surest():
-    classes, confidence, image = pieces_of_bone()
-    confidence[:] = 100  # 0.39
-    confidence[0, 5:10, 5:8] = 240  # a mean of (3 * 240 + 2 * 100) / 5 = 184, that is 0.72
-    kept = drop_doubtful_pieces(classes, confidence, image, 2.0)
-    assert (kept[0, 5:10, 5:10] == VERTEBRA).all() and not kept[0, 20:25, 5:10].any()
-    assert (kept[0, 20:25, 20:30] == DISC).all()  # discs are not judged
-    confidence[0, 5:10, 5:10] = 120
-    assert (drop_doubtful_pieces(classes, confidence, image, 2.0) == kept).all()
-    classes[0, 35:38, 5:8], confidence[0, 35:38, 5:8] = VERTEBRA, 130  # surer, but 18 mm2
-    assert (drop_doubtful_pieces(classes, confidence, image, 2.0)[0, 5:10, 5:10] == VERTEBRA).all()
-    none = np.where(classes == VERTEBRA, 0, classes)
-    np.testing.assert_array_equal(drop_doubtful_pieces(none, confidence, image, 2.0), none)
-
-
-@pytest.mark.parametrize(("grey", "stays"), [(70, True), (50, False)])
-def test_a_piece_much_darker_than_the_surer_one_is_dropped(grey, stays):
-    classes, confidence, image = pieces_of_bone()
-    confidence[0, 20:25, 5:10] = 190  # 0.75
-    image[0, 20:25, 5:10] = grey
-    kept = drop_doubtful_pieces(classes, confidence, image - 1000, 2.0)  # air lies at -1000 in many series
-    assert (kept[0, 20:25, 5:10] == VERTEBRA).all() == stays
-    assert (kept[0, 5:10, 5:10] == VERTEBRA).all()
 
 
 def beside_the_bodies():

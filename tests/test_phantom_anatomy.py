@@ -4,11 +4,14 @@ import cc3d
 import numpy as np
 import pytest
 
+from spider2d.data.phantom import arch
 from spider2d.data.phantom.anatomy import Anatomy, sample_anatomy
+from spider2d.data.phantom.bones import SACRUM_OWNER, paint_bones
 from spider2d.data.phantom.field_of_view import place_grid, visible_labels
 from spider2d.data.phantom.grid import Grid
 from spider2d.data.phantom.shapes import Body
 from spider2d.data.phantom.spine import paint_spine
+from spider2d.data.phantom.tissues import TISSUE
 from spider2d.data.phantom.variants import VARIANTS
 from spider2d.labels import CANAL_LABEL, DISC_OFFSET
 
@@ -215,6 +218,71 @@ def test_wild_patients_have_slimmer_waists_wider_discs_and_longer_processes(seed
 
     assert reach(wild) > wild.vertebrae[0].body.half_width + 8
     assert len(wild.vertebrae[0].arch) > len(ordinary.vertebrae[0].arch)
+
+
+def test_wings_of_the_sacrum_of_wild_patients_reach_further_forward_and_down():
+    def reach(anatomy):
+        """Largest extent of the sacrum's parts in S1's frame: right, down, and front (mm)."""
+        s1 = anatomy.sacrum.segments[0][0]
+        ends = np.array(
+            [[s1.axes.T @ (end - s1.centre) for end in (p.start, p.end)] for p in anatomy.sacrum.parts]
+        )
+        radii = np.array([p.radii for p in anatomy.sacrum.parts])[:, None]
+        return (ends + radii)[..., 0].max(), (radii - ends)[..., 2].max()
+
+    wild, ordinary = reach(sample_anatomy(3, wildness=0.4)), reach(sample_anatomy(3))
+    assert wild[0] > 48 and wild[1] > ordinary[1] + 3
+    assert not sample_anatomy(3).sacrum.fat_spots
+
+
+def test_lowest_transverse_processes_meet_the_sacrum_in_some_patients():
+    anatomy = sample_anatomy(5)
+    frame, body = anatomy.vertebrae[0].frame, anatomy.vertebrae[0].body
+    feet = []
+    for to_sacrum_mm in (0.0, 15.0):
+        habit = arch.ProcessHabit(1.0, 0.0, 0.0, 0.0, to_sacrum_mm)
+        parts = arch.varied_transverse_processes(np.random.default_rng(0), frame, body, 0, False, habit)
+        feet.append(max((frame.axes.T @ (p.end - frame.centre))[1] for p in parts))
+    assert feet[1] > feet[0] + 5
+    habits = [arch.sample_process_habit(np.random.default_rng(seed)) for seed in range(200)]
+    assert 0.05 < np.mean([habit.to_sacrum_mm > 0 for habit in habits]) < 0.2
+
+
+def test_stout_joint_processes_reach_beyond_the_joints_by_their_stoutness():
+    anatomy = sample_anatomy(5)
+    frames = [anatomy.sacrum.segments[0][0], *(v.frame for v in anatomy.vertebrae)]
+    bodies = [anatomy.sacrum.segments[0][1], *(v.body for v in anatomy.vertebrae)]
+    joints = arch.joint_positions(np.random.default_rng(0), frames, bodies)
+    rears = []
+    for stoutness in (0.0, 1.0):
+        parts = arch.stout_joint_processes(
+            np.random.default_rng(0), frames[1], bodies[1], joints[0:2], stoutness
+        )
+        assert len(parts) == 4  # an upper and a lower one on either side
+        rears.append(max((frames[1].axes.T @ (p.end - frames[1].centre))[2] + p.radii[2] for p in parts))
+    assert rears[1] > rears[0] + 5
+
+
+def test_labels_of_wild_patients_leave_out_the_outer_half_of_the_cortex():
+    for wildness in (0.0, 0.4):
+        anatomy = sample_anatomy(3, wildness=wildness)
+        grid = place_grid(anatomy, (12, 200, 150), (4.0, 0.8, 0.8), np.random.default_rng(3))
+        flat = np.zeros(grid.shape_sra, np.float32)
+        labels, tissues = paint_spine(anatomy, grid, flat)
+        bones = paint_bones(anatomy, grid)
+        # Away from other bones and from the canal, which is painted over the arches.
+        alone = (bones.owner < SACRUM_OWNER) & (bones.second > 5) & (labels != CANAL_LABEL)
+        depth = -bones.nearest / bones.cortex_mm
+        in_vertebra = (labels > 0) & (labels < CANAL_LABEL)
+        assert in_vertebra[alone & (depth > 0.51)].all()
+        outer = alone & (depth > 0) & (depth < 0.49)
+        assert outer.sum() > 1000 and (tissues[outer] == TISSUE["cortex"]).mean() > 0.95
+        assert in_vertebra[outer].mean() == (0.0 if wildness else 1.0)
+    assert anatomy.arch_cortex_mm > anatomy.cortex_mm
+    assert set(np.unique(bones.cortex_mm[bones.nearest < 0])) == {
+        np.float32(anatomy.cortex_mm),
+        np.float32(anatomy.arch_cortex_mm),
+    }
 
 
 def test_side_waist_narrows_the_side_walls_alone():

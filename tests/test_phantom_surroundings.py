@@ -10,10 +10,12 @@ from spider2d.data.phantom.field_of_view import place_grid, sample_padding
 from spider2d.data.phantom.habitus import sample_habitus
 from spider2d.data.phantom.surroundings import (
     locate,
+    paint_fat_streaks,
     paint_fat_webs,
     paint_psoas,
     paint_surroundings,
     sample_noises,
+    sample_streaks,
 )
 from spider2d.data.phantom.tissues import TISSUE
 
@@ -110,6 +112,21 @@ def test_threads_darken_fat_behind_the_front_of_the_spine_alone(scene):
     assert (tissues[:, :, :5] == TISSUE["muscle"]).all()
 
 
+def test_streaks_leave_plain_lumps_of_fat_between_them(scene):
+    anatomy, grid, _ = scene
+    place, noises = locate(anatomy, grid), sample_noises(2, grid)
+    streaks = sample_streaks(2, noises, grid)
+    behind = np.broadcast_to(place.posterior > place.front - 20, SHAPE)
+    shares = []
+    for share in (0.0, 0.3, 0.8):
+        tissues = np.full(SHAPE, TISSUE["deep_fat"], np.uint8)
+        paint_fat_streaks(tissues, streaks, noises, place, share)
+        painted = tissues != TISSUE["deep_fat"]
+        assert not painted[~behind].any()
+        shares.append(painted[behind].mean())
+    assert shares[0] < 0.05 and shares[0] < shares[1] < shares[2] < 0.6
+
+
 def test_psoas_of_half_the_size_leaves_fat_beside_the_bodies(scene):
     anatomy, grid, _ = scene
     place, noises = locate(anatomy, grid), sample_noises(2, grid)
@@ -127,5 +144,7 @@ def test_psoas_of_half_the_size_leaves_fat_beside_the_bodies(scene):
 def test_only_wild_patients_have_threads_and_another_psoas():
     habitus = sample_habitus(sample_anatomy(3))
     assert (habitus.fat_webs, habitus.psoas_size, habitus.psoas_gap_mm) == (0.0, 1.0, 0.0)
+    assert habitus.fat_streaks == 0
     wild = sample_habitus(sample_anatomy(3, wildness=0.4))
-    assert 0 < wild.fat_webs <= 0.15 and 0.5 <= wild.psoas_size <= 1.1 and -2 <= wild.psoas_gap_mm <= 5
+    assert 0 <= wild.fat_webs <= 0.15 and 0 <= wild.fat_streaks <= 0.8
+    assert 0.5 <= wild.psoas_size <= 1.1 and -2 <= wild.psoas_gap_mm <= 5

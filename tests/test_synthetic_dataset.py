@@ -4,7 +4,7 @@ import torch
 
 from spider2d.data import synthetic_dataset
 from spider2d.data.data_config import AugmentConfig, DataConfig, SyntheticConfig
-from spider2d.data.phantom.random_series import draw_brightness, draw_grid, make_random_series
+from spider2d.data.phantom.random_series import clip_brightest, draw_brightness, draw_grid, make_random_series
 from spider2d.data.phantom.series import make_series
 from spider2d.data.phantom.tissues import TISSUE
 from spider2d.data.synthetic_dataset import SyntheticSamples, stack_phantom
@@ -92,3 +92,13 @@ def test_random_series_is_labelled_and_repeatable(monkeypatch):
     np.testing.assert_array_equal(first.image_sra, second.image_sra)
     assert {1, 100, 201} <= set(np.unique(first.labels_sra).tolist())
     assert not np.array_equal(first.image_sra, make_random_series(8).image_sra)
+
+
+def test_clipping_makes_the_brightest_values_alike_and_nothing_else():
+    series = make_series(3, "t1", (5, 120, 100), (12.0, 2.4, 2.4))
+    clipped = clip_brightest(np.random.default_rng(0), series)
+    limit = clipped.image_sra.max()
+    assert limit < series.image_sra.max()
+    np.testing.assert_array_equal(clipped.image_sra, np.minimum(series.image_sra, limit))
+    assert 0.001 < (clipped.image_sra == limit).mean() < 0.2
+    assert clipped.labels_sra is series.labels_sra

@@ -13,7 +13,6 @@ from spider2d.data.prepare import prepare_stack, rows_with_image
 from spider2d.data.volume import Volume, from_canonical, to_canonical
 from spider2d.errors import VolumeError
 from spider2d.inference.instances import label_instances
-from spider2d.inference.lone_slice import drop_doubtful_pieces
 from spider2d.inference.pixel_check import believable_spacing
 from spider2d.inference.predict import forward_size, predict_stack
 from spider2d.inference.report import describe_instances, find_warnings
@@ -151,11 +150,9 @@ def label_classes(
         rows, offsets_rc_mm = rows_with_image(array_sra), class_volume.offsets_rc_mm
         classes_sra = drop_saturated_bone(class_volume.classes_sra, array_sra)
         result = label_instances(classes_sra, seen_sra_mm, offsets_rc_mm, rows)
-        if result.beside_bodies and class_volume.confidence_sra is not None:
-            pixel_mm2 = seen_sra_mm[1] * seen_sra_mm[2]
+        if result.beside_bodies:
             classes_sra = drop_saturated_bone(classes_sra, array_sra, MAX_WHITE_SHARE_BESIDE_BODIES)
-            kept_sra = drop_doubtful_pieces(classes_sra, class_volume.confidence_sra, array_sra, pixel_mm2)
-            result = label_instances(kept_sra, seen_sra_mm, offsets_rc_mm, rows)
+            result = label_instances(classes_sra, seen_sra_mm, offsets_rc_mm, rows)
     with watch.stage("report"):
         instances = describe_instances(result.labels_sra, class_volume.confidence_sra, volume.geometry)
         labels = from_canonical(result.labels_sra, volume)

@@ -41,12 +41,14 @@ class Vertebra:
 class Anatomy:
     """The whole patient; vertebrae and discs from the bottom up, ``discs[k]`` below ``vertebrae[k]``.
 
-    ``wildness`` is what ``sample_anatomy`` was given; ``cortex_mm`` the thickness of the bones' dark shell.
+    ``wildness`` is what ``sample_anatomy`` was given; ``cortex_mm`` is the thickness of the bones' dark
+    shell, ``arch_cortex_mm`` that of the arches.
     """
 
     seed: int
     wildness: float
     cortex_mm: float
+    arch_cortex_mm: float
     sex: str
     vertebrae: tuple[Vertebra, ...]
     discs: tuple[Disc, ...]
@@ -74,22 +76,27 @@ def sample_anatomy(seed: int, variant: str | None = None, wildness: float = 0.0)
     disease = sample_disease(rng, variant, stacking.N_MODELLED)
     frames, bodies, discs = stacking.stack_spine(rng, scale, disease, wildness)
     joints = arch.joint_positions(rng, frames, bodies)
-    vertebrae = []
+    vertebrae, stoutness, habit = [], 0.0, None
+    if wildness:
+        stoutness, habit = rng.uniform(0, 1), arch.sample_process_habit(rng)
     for k in range(stacking.N_MODELLED):
-        kind = {"thoracic": k >= disease.n_lumbar, "lowest": k == 0}
-        parts = arch.vertebra_arch(rng, frames[k + 1], bodies[k + 1], joints[k : k + 2], **kind)
+        place, near, thoracic = (frames[k + 1], bodies[k + 1]), joints[k : k + 2], k >= disease.n_lumbar
+        parts = arch.vertebra_arch(rng, *place, near, thoracic, k == 0, transverse=not wildness)
         if wildness:
-            parts += arch.stout_transverse_processes(rng, frames[k + 1], bodies[k + 1], **kind)
+            parts += arch.varied_transverse_processes(rng, *place, k, thoracic, habit)
+            parts += arch.stout_joint_processes(rng, *place, near, stoutness)
         parts = arch.vary_parts(rng, parts, wildness)
         parts += arch.osteophytes(disease.bridging, k, frames, bodies)
         spots = marrow.sample_spots(rng, frames[k + 1], bodies[k + 1], disease.modic[k : k + 2])
         spots += marrow.random_spots(rng, frames[k + 1], bodies[k + 1], wildness)
         vertebrae.append(Vertebra(k + 1, frames[k + 1], bodies[k + 1], parts, spots))
-    bone = sacrum.make_sacrum(rng, frames[0], bodies[0], joints[0], scale)
+    cortex_mm = CORTEX_MM * (rng.uniform(0.5, 2.0) if wildness else 1.0)
+    bone = sacrum.make_sacrum(rng, frames[0], bodies[0], joints[0], scale, wildness)
     return Anatomy(
         seed=seed,
         wildness=wildness,
-        cortex_mm=CORTEX_MM * (rng.uniform(0.5, 2.2) if wildness else 1.0),
+        cortex_mm=cortex_mm,
+        arch_cortex_mm=min(cortex_mm * rng.uniform(1.0, 1.7), 2.0) if wildness else cortex_mm,
         sex=sex,
         vertebrae=tuple(vertebrae),
         discs=tuple(discs),

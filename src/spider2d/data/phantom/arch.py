@@ -4,11 +4,11 @@ Neighbouring joint processes are built towards one joint position from both side
 in every pose.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from spider2d.data.phantom.shapes import Body, Capsule, Frame
+from spider2d.data.phantom.shapes import Body, Capsule, Frame, rotation
 
 Joints = tuple[np.ndarray, np.ndarray]
 
@@ -38,6 +38,7 @@ def vertebra_arch(
     joints: list[Joints],
     thoracic: bool,
     lowest: bool,
+    transverse: bool = True,
 ) -> tuple[Capsule, ...]:
     """Return the arch of one vertebra.
 
@@ -48,6 +49,7 @@ def vertebra_arch(
         joints: Facet-joint positions below and above.
         thoracic: Whether transverse and spinous processes have their thoracic form.
         lowest: Whether it is the vertebra on the sacrum, whose spinous process is short.
+        transverse: Whether to add the ordinary transverse processes.
     """
     side_mm, height, depth = 0.57 * body.half_width, body.half_height, body.half_depth
     top, end = -0.38 * height, 0.62 * height
@@ -70,29 +72,86 @@ def vertebra_arch(
         parts.append(Capsule(frame.world(isthmus), inferior_tip, (5.4, 5.0, 4.6), frame.axes))
         parts.append(part(isthmus, (side * 1.5, 0.5 * height, lamina_mm), (3.4, 8.5, 3.0)))
         tip = (side * (side_mm + transverse_mm), top - rng.uniform(-2, 3), depth + 8.5 + transverse_back)
-        parts.append(part(pillar, tip, (3.4, 4.4, 2.8)))
+        if transverse:
+            parts.append(part(pillar, tip, (3.4, 4.4, 2.8)))
     return (*parts, *spinous_process(rng, frame, lamina_mm, end, thoracic, lowest))
 
 
-def stout_transverse_processes(
-    rng: np.random.Generator, frame: Frame, body: Body, thoracic: bool, lowest: bool
-) -> tuple[Capsule, ...]:
-    """Return transverse processes thicker and longer than `vertebra_arch`'s, to be added to those.
+@dataclass(frozen=True)
+class ProcessHabit:
+    """What the transverse processes of one patient have in common, apart from the vertebra they stand on.
 
-    On the lowest vertebra, whose processes are the stoutest, they spring from the side of the body.
+    Attributes:
+        size: Factor on their thickness.
+        forward_mm, up_mm: How far their tips are displaced.
+        tilt_deg: By how much the rear edge stands higher than the front one.
+        to_sacrum_mm: How far the lowest ones reach down towards the wings of the sacrum.
     """
-    parts, size = [], rng.uniform(0.9, 1.5)
-    down, back = rng.uniform(-0.55, 0.0) * body.half_height, body.half_depth
-    radii = np.array((3.4, 5.4, 3.6)) * size * (rng.uniform(1.0, 1.9) if lowest else 1.0)
+
+    size: float
+    forward_mm: float
+    up_mm: float
+    tilt_deg: float
+    to_sacrum_mm: float
+
+
+def sample_process_habit(rng: np.random.Generator) -> ProcessHabit:
+    """Return the transverse processes of a patient; in one of eight the lowest ones meet the sacrum."""
+    return ProcessHabit(
+        size=rng.uniform(0.8, 1.35),
+        forward_mm=rng.uniform(-3, 6),
+        up_mm=rng.uniform(-4, 6),
+        tilt_deg=rng.uniform(-15, 50),
+        to_sacrum_mm=rng.uniform(8, 18) if rng.random() < 0.12 else 0.0,
+    )
+
+
+def varied_transverse_processes(
+    rng: np.random.Generator, frame: Frame, body: Body, k: int, thoracic: bool, habit: ProcessHabit
+) -> tuple[Capsule, ...]:
+    """Return transverse processes of vertebra ``k`` (0 = lowest), thick at the base, thinner at the tip.
+
+    The lower a vertebra, the further forward they stand; on the lowest one, whose processes are the stoutest,
+    they spring from the side of the body.
+    """
+    parts, depth = [], body.half_depth
+    forward = habit.forward_mm + max(0, 2 - k) * rng.uniform(2, 5) + rng.normal(0, 1.5)
+    down = -0.3 * body.half_height - habit.up_mm + rng.normal(0, 2)
+    radii = np.array((3.5, rng.uniform(3, 5), rng.uniform(3.2, 6))) * habit.size
+    radii *= (1, 1.3, 1.7) if k == 0 else (1, 1, 1)
+    axes = frame.axes @ rotation(habit.tilt_deg + rng.normal(0, 10))
     for side in (-1, 1):
-        reach = body.half_width + (rng.uniform(2, 8) if thoracic else rng.uniform(10, 24))
-        base = (side * 0.6 * body.half_width, down, back + 7.0)
-        tip = (side * reach, down + rng.uniform(-7, 3), back + rng.uniform(7, 16))
-        parts.append(Capsule(frame.world(base), frame.world(tip), tuple(radii), frame.axes))
-        if lowest:
-            root = (side * 0.75 * body.half_width, down, back * rng.uniform(0.1, 0.8))
-            thick = tuple(radii * (1.0, 1.2, 1.4))
-            parts.append(Capsule(frame.world(root), frame.world(np.add(base, tip) / 2), thick, frame.axes))
+        reach = body.half_width + (rng.uniform(2, 8) if thoracic else rng.uniform(9, 24))
+        base = np.array((side * 0.6 * body.half_width, -0.38 * body.half_height, depth + 7.0))
+        tip = np.array((side * reach, down + rng.normal(0, 1.5), depth + 12 - forward + rng.normal(0, 1.5)))
+        middle, end = (base + tip) / 2, frame.world(tip)
+        parts.append(Capsule(frame.world(base), frame.world(middle), tuple(radii), axes))
+        parts.append(Capsule(frame.world(middle), end, tuple(radii * rng.uniform(0.7, 1)), axes))
+        if k == 0:
+            root = (side * 0.75 * body.half_width, down + rng.uniform(-2, 6), depth * rng.uniform(0, 0.8))
+            parts.append(Capsule(frame.world(root), frame.world(middle), tuple(radii), axes))
+            if habit.to_sacrum_mm:
+                foot = end + frame.axes @ (0, habit.to_sacrum_mm, 2)
+                parts.append(Capsule(end, foot, tuple(radii * 1.3), axes))
+    return tuple(parts)
+
+
+def stout_joint_processes(
+    rng: np.random.Generator, frame: Frame, body: Body, joints: list[Joints], stoutness: float
+) -> tuple[Capsule, ...]:
+    """Return joint processes that reach further to the front and the back of `vertebra_arch`'s joints.
+
+    ``stoutness`` (0-1) is the patient's: worn joints grow.
+    """
+    side_mm, depth, parts = 0.57 * body.half_width, body.half_depth, []
+    for side, below, above in zip((-1, 1), *joints, strict=True):
+        rear, front = stoutness * rng.uniform(3, 6.5), stoutness * rng.uniform(0, 3)
+        isthmus = frame.world((side * (side_mm - 0.5), 0.5 * body.half_height, depth + 14.0))
+        lower_tip = below + frame.axes @ (-side * 0.8, rng.uniform(2, 7), 3.0 + rear)
+        parts.append(Capsule(isthmus, lower_tip, (5.4, 5.0 + front / 2, 4.6 + rear), frame.axes))
+        pillar = frame.world((side * (side_mm + 1.0), -0.3 * body.half_height, depth + 8.5))
+        upper_tip = above + frame.axes @ (side * 1.5, -rng.uniform(1, 5), -3.8 - front)
+        parts.append(Capsule(pillar, upper_tip, (5.4, 5.2, 5.4 + front), frame.axes))
     return tuple(parts)
 
 

@@ -19,7 +19,9 @@ def sample_clutter(rng: np.random.Generator, anatomy: Anatomy) -> Things:
         return []
     return (
         random_shapes(rng, anatomy)
+        + fat_lobules(rng, anatomy)
         + segmental_vessels(rng, anatomy)
+        + intertransverse_muscles(rng, anatomy)
         + ribs(rng, anatomy)
         + iliac_bones(rng, anatomy)
     )
@@ -40,6 +42,24 @@ def random_shapes(rng: np.random.Generator, anatomy: Anatomy) -> Things:
     return things
 
 
+def fat_lobules(rng: np.random.Generator, anatomy: Anatomy) -> Things:
+    """Return lobules of fat in thin dark septa beside the arches: as large as their processes, but fat."""
+    things, crowd = [], rng.uniform(0, 4)
+    for vertebra in anatomy.vertebrae:
+        body, frame = vertebra.body, vertebra.frame
+        for _ in range(rng.poisson(crowd)):
+            lateral = rng.choice([-1, 1]) * (0.3 * body.half_width + rng.uniform(0, 32))
+            down, back = rng.uniform(-1.3, 1.3) * body.half_height, body.half_depth + rng.uniform(-8, 30)
+            start = frame.world((lateral, down, back))
+            axes = frame.axes @ rotation(*rng.uniform(-50, 50, 3))
+            end = start + axes[:, 1] * rng.choice([0.1, rng.uniform(3, 14)])
+            radii, septum = rng.uniform(3, 8, 3), rng.uniform(0.5, 1.6)
+            wall = str(rng.choice(["muscle", "muscle_fat", "ligament", "cortex"]))
+            things.append((wall, Capsule(start, end, tuple(radii), axes)))
+            things.append(("deep_fat", Capsule(start, end, tuple(radii - septum), axes)))
+    return things
+
+
 def segmental_vessels(rng: np.random.Generator, anatomy: Anatomy) -> Things:
     """Return the thin vessels that run backwards beside every body, about its middle."""
     things = []
@@ -53,6 +73,24 @@ def segmental_vessels(rng: np.random.Generator, anatomy: Anatomy) -> Things:
                 rear = frame.world((lateral, down + rng.normal(0, 2), rng.uniform(0.6, 1.2) * depth))
                 tissue = str(rng.choice(["vessel", "slow_vessel", "muscle"]))
                 things.append((tissue, Capsule(front, rear, (rng.uniform(0.8, 1.8),) * 3, frame.axes)))
+    return things
+
+
+def intertransverse_muscles(rng: np.random.Generator, anatomy: Anatomy) -> Things:
+    """Return the slender muscles and ligaments that run from one transverse process to the next."""
+    things = []
+    for lower, upper in zip(anatomy.vertebrae[:-1], anatomy.vertebrae[1:], strict=True):
+        for side in (-1, 1):
+            for _ in range(rng.integers(0, 4)):
+                lateral, back = side * rng.uniform(2, 20), rng.uniform(5, 19)
+                ends = [
+                    v.frame.world((side * v.body.half_width + lateral, 0, v.body.half_depth + back))
+                    for v in (lower, upper)
+                ]
+                start, stop = ends[0] + rng.normal(0, 3, 3), ends[1] + rng.normal(0, 3, 3)
+                radii = (rng.uniform(2, 6), 3.0, rng.uniform(0.8, 3))
+                tissue = str(rng.choice(["muscle", "muscle_fat", "ligament"]))
+                things.append((tissue, Capsule(start, stop, radii, lower.frame.axes)))
     return things
 
 

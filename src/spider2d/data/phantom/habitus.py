@@ -22,6 +22,7 @@ class Habitus:
         muscle_fat: Share of fatty streaks in the back muscles (0-1).
         fat_webs: How full of thin vessels, nerves and ligaments the fat beside the spine is (0-0.15,
             see ``surroundings.paint_fat_webs``).
+        fat_streaks: How full of fibrous streaks it is (0-0.8, see ``surroundings.paint_fat_streaks``).
         psoas_size: Factor on the thickness of the psoas muscles.
         psoas_gap_mm: Fat between them and the bodies.
         organs: (tissue name, place) of vessels, nerves and bowel; later ones cover earlier ones.
@@ -35,6 +36,7 @@ class Habitus:
     bowel_share: float
     muscle_fat: float
     fat_webs: float
+    fat_streaks: float
     psoas_size: float
     psoas_gap_mm: float
     organs: tuple[tuple[str, Capsule], ...]
@@ -54,7 +56,8 @@ def sample_habitus(anatomy: Anatomy) -> Habitus:
         front_fat_mm=8 + 50 * thick * rng.uniform(0.6, 1.2),
         bowel_share=rng.uniform(-0.6, 0.5),
         muscle_fat=float(rng.beta(1.3, 2.0 if anatomy.wildness else 4.0)),
-        fat_webs=rng.uniform(0, 0.15) if anatomy.wildness else 0.0,
+        fat_webs=max(0.0, rng.uniform(-0.06, 0.15)) if anatomy.wildness else 0.0,
+        fat_streaks=max(0.0, rng.uniform(-0.2, 0.8)) if anatomy.wildness else 0.0,
         psoas_size=rng.uniform(0.5, 1.1) if anatomy.wildness else 1.0,
         psoas_gap_mm=rng.uniform(-2, 5) if anatomy.wildness else 0.0,
         organs=tuple(organs),

@@ -48,8 +48,9 @@ def random_spots(rng: np.random.Generator, frame: Frame, body: Body, wildness: f
         return ()
     spots, size = [], np.array([body.half_width, body.half_height, body.half_depth])
     for _ in range(rng.poisson(2.5 * wildness)):
-        place = rng.uniform(-1, 1, 3) * size + (0, 0, rng.choice([0.0, 0.0, 26.0]))
+        in_arch = rng.random() < 0.33
+        place = rng.uniform(-1, 1, 3) * size + (0, 0, 26.0 if in_arch else 0.0)
         radii = tuple(rng.uniform(1.5, 9, 3))
-        tissue = str(rng.choice(["fatty_marrow", "oedema", "sclerosis", "vein", "deep_fat"]))
+        tissue = str(rng.choice(["oedema", "sclerosis", "vein"] + ([] if in_arch else ["fatty_marrow"] * 2)))
         spots.append((tissue, Capsule(frame.world(place), frame.world(place + 0.1), radii, frame.axes)))
     return tuple(spots)

@@ -7,6 +7,7 @@ plausible T1 and T2 contrasts among the random ones.
 from dataclasses import replace
 
 import numpy as np
+from scipy.ndimage import find_objects
 
 from spider2d.data.phantom.rendering import Scan, sample_scan
 from spider2d.data.phantom.series import PhantomSeries, make_series
@@ -21,6 +22,7 @@ from spider2d.data.phantom.tissues import (
 SEQUENCE_SHARES = (0.5, 0.4, 0.1)
 CONTRAST_SHARES = {"plausible": 0.75, "fat_suppressed": 0.13, "random": 0.12}
 WILDNESS = (0.2, 0.4, 0.7)
+CLIPPED_SHARE = 0.5
 FATS = [TISSUE[name] for name in ("deep_fat", "subcutaneous_fat", "epidural_fat", "fatty_marrow")]
 
 
@@ -31,7 +33,20 @@ def make_random_series(seed: int) -> PhantomSeries:
     shape_sra, spacing_sra_mm = draw_grid(rng, thin=sequence == "t2_SPACE")
     scan = draw_scan(rng, sequence, draw_brightness(rng, sequence))
     wildness = float(rng.choice(WILDNESS))
-    return make_series(seed, sequence, shape_sra, spacing_sra_mm, scan=scan, wildness=wildness)
+    series = make_series(seed, sequence, shape_sra, spacing_sra_mm, scan=scan, wildness=wildness)
+    return clip_brightest(rng, series) if rng.random() < CLIPPED_SHARE else series
+
+
+def clip_brightest(rng: np.random.Generator, series: PhantomSeries) -> PhantomSeries:
+    """Return a series whose brightest values are all alike, as in images exported as 8-bit windows.
+
+    The limit is a percentile of the image about the spine: fat there has no texture left, and marrow comes
+    near it.
+    """
+    spine = find_objects((series.labels_sra > 0).astype(int))[0]
+    _, rows, columns = (slice(max(0, side.start - 8), side.stop + 8) for side in spine)
+    limit = np.percentile(series.image_sra[:, rows, columns][:, ::3, ::3], rng.uniform(80, 99.5))
+    return replace(series, image_sra=np.minimum(series.image_sra, np.float32(limit)))
 
 
 def draw_grid(
@@ -51,14 +66,14 @@ def draw_brightness(rng: np.random.Generator, sequence: str) -> np.ndarray:
     table = brightness_table(sequence, rng, spread=rng.uniform(0.05, 0.2))
     # On real T1 and T2 images fat is one tissue, and marrow that is no tumour is darker.
     table[FATS] = table[TISSUE["deep_fat"]] * rng.lognormal(0, 0.04, len(FATS))
-    table[TISSUE["marrow"]] = table[TISSUE["deep_fat"]] * rng.uniform(0.35, 0.92)
+    table[TISSUE["marrow"]] = table[TISSUE["deep_fat"]] * rng.uniform(0.35, 0.9)
     if kind == "random":
         share = np.float32(rng.uniform(0.4, 1))
         table = share * random_brightness_table(rng) + (1 - share) * table
     if kind == "fat_suppressed":
         table = table * (1 - FAT_SHARE * np.float32(rng.uniform(0.6, 0.97)))
     # Thin cortex is often hardly darker than the marrow behind it.
-    cortex, marrow, share = TISSUE["cortex"], TISSUE["marrow"], rng.uniform(0, 0.6)
+    cortex, marrow, share = TISSUE["cortex"], TISSUE["marrow"], rng.uniform(0, 0.5)
     table[cortex] = (1 - share) * table[cortex] + share * table[marrow]
     return table.astype(np.float32)
 

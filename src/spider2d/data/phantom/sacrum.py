@@ -10,15 +10,24 @@ from spider2d.data.phantom.shapes import Body, Capsule, Frame, rotation
 
 @dataclass(frozen=True)
 class Sacrum:
-    """Sacral segments from S1 downwards, the other bony parts, and the remnants of the discs between."""
+    """Sacral segments from S1 downwards, the other bony parts, and the remnants of the discs between.
+
+    ``fat_spots`` are patches of fatty marrow in the wings.
+    """
 
     segments: tuple[tuple[Frame, Body], ...]
     parts: tuple[Capsule, ...]
     remnants: tuple[Capsule, ...]
+    fat_spots: tuple[Capsule, ...] = ()
 
 
-def make_sacrum(rng: np.random.Generator, s1: Frame, body: Body, joints: Joints, scale: float) -> Sacrum:
-    """Return the sacrum below the given S1, reaching to the lowest facet joints."""
+def make_sacrum(
+    rng: np.random.Generator, s1: Frame, body: Body, joints: Joints, scale: float, wildness: float = 0.0
+) -> Sacrum:
+    """Return the sacrum below the given S1, reaching to the lowest facet joints.
+
+    With ``wildness`` above 0 it has wings of their true size, with patches of fatty marrow.
+    """
     segments, remnants = [(s1, body)], []
     bend, frame, size = rng.uniform(0.6, 1.4), s1, body
     slope = np.rad2deg(np.arctan2(s1.axes[2, 1], s1.axes[1, 1]))
@@ -41,7 +50,39 @@ def make_sacrum(rng: np.random.Generator, s1: Frame, body: Body, joints: Joints,
         reach = size.half_depth * rng.uniform(0.35, 0.85)
         thickness = rng.uniform(1.0, 2.6) * (0.8 if number else 1.3)
         remnants.append(Capsule(joint, joint + axes[:, 0] * 0.1, (12 * scale, thickness, reach), axes))
-    return Sacrum(tuple(segments), sacral_parts(segments, joints), tuple(remnants))
+    parts, spots = sacral_parts(segments, joints), ()
+    if wildness:
+        wings = broad_wings(rng, segments, scale)
+        parts, spots = parts + wings, wing_spots(rng, wings)
+    return Sacrum(tuple(segments), parts, tuple(remnants), spots)
+
+
+def broad_wings(
+    rng: np.random.Generator, segments: list[tuple[Frame, Body]], scale: float
+) -> tuple[Capsule, ...]:
+    """Return the wings as large as they are: beside S1 some 45 mm thick, and tapering downwards."""
+    (s1, _), (s2, _) = segments[:2]
+    down, back = rng.uniform((14, 15), (22, 24)) * scale
+    top, parts = rng.uniform(11, 15), []
+    for side in (-1, 1):
+        start = s1.world((side * 26 * scale, down - top, rng.uniform(0, 6)))
+        lateral, lower = side * rng.uniform(42, 52) * scale, rng.uniform(-3, 4)
+        end = s1.world((lateral, down - top + lower, rng.uniform(7, 14)))
+        parts.append(Capsule(start, end, (9.0, down, back), s1.axes, power=2.2))
+        tail = s2.world((side * 26 * scale, rng.uniform(4, 12), rng.uniform(5, 12)))
+        parts.append(Capsule((start + end) / 2, tail, (11.0, 0.75 * down, 0.75 * back), s1.axes))
+    return tuple(parts)
+
+
+def wing_spots(rng: np.random.Generator, wings: tuple[Capsule, ...]) -> tuple[Capsule, ...]:
+    """Return up to a dozen patches in the wings."""
+    spots = []
+    for _ in range(rng.integers(0, 13)):
+        wing = wings[rng.integers(len(wings))]
+        place = wing.start + rng.uniform(0, 1) * (wing.end - wing.start)
+        place = place + wing.axes @ (rng.uniform(-0.8, 0.8, 3) * wing.radii)
+        spots.append(Capsule(place, place + 0.1, tuple(rng.uniform(1.5, 7, 3)), wing.axes))
+    return tuple(spots)
 
 
 def sacral_parts(segments: list[tuple[Frame, Body]], joints: Joints) -> tuple[Capsule, ...]:

@@ -26,11 +26,13 @@ def paint_spine(anatomy: Anatomy, grid: Grid, rough: np.ndarray) -> tuple[np.nda
 
     Returns:
         (labels_sra, tissues_sra), both uint8 of the grid's shape. Labels as SPIDER, with every vertebra that
-        is modelled. Tissue 0 ("outside") means: whatever the surroundings hold there.
+        is modelled, in wild patients without the outer half of its cortex. Tissue 0 ("outside") means:
+        whatever the surroundings hold there.
     """
     bones = paint_bones(anatomy, grid)
-    bones.nearest += ROUGHNESS_MM * rough
-    bones.second += ROUGHNESS_MM * rough
+    roughness_mm = ROUGHNESS_MM * (1 + anatomy.wildness)
+    bones.nearest += roughness_mm * rough
+    bones.second += roughness_mm * rough
     inside = bones.nearest < 0
     labels = np.where(inside & (bones.owner != SACRUM_OWNER), bones.owner, np.uint8(0))
     tissues = np.zeros(grid.shape_sra, np.uint8)
@@ -38,7 +40,11 @@ def paint_spine(anatomy: Anatomy, grid: Grid, rough: np.ndarray) -> tuple[np.nda
     paint_spots(anatomy, grid, tissues)
     # Where two bones overlap, their common surface lies half way between the two fields.
     shared_surface = (bones.nearest - bones.second) / 2
-    tissues[inside & (np.maximum(bones.nearest, shared_surface) > -anatomy.cortex_mm)] = TISSUE["cortex"]
+    surface = np.maximum(bones.nearest, shared_surface)
+    tissues[inside & (surface > -bones.cortex_mm)] = TISSUE["cortex"]
+    if anatomy.wildness:
+        # As the readers of SPIDER drew them: vertebrae end within their dark shell, not at its outside.
+        labels[inside & (surface > -bones.cortex_mm / 2)] = 0
     tissues[inside & (shared_surface > -JOINT_GAP_MM / 2)] = TISSUE["joint"]
     below = anatomy.sacrum.segments[0]
     for disc, vertebra in zip(anatomy.discs, anatomy.vertebrae, strict=True):
@@ -52,6 +58,7 @@ def paint_spine(anatomy: Anatomy, grid: Grid, rough: np.ndarray) -> tuple[np.nda
 def paint_spots(anatomy: Anatomy, grid: Grid, tissues: np.ndarray) -> None:
     """Paint veins and other spots, and the remnants of the sacral discs, into the marrow."""
     spots = [("annulus", remnant) for remnant in anatomy.sacrum.remnants]
+    spots += [("fatty_marrow", spot) for spot in anatomy.sacrum.fat_spots]
     spots += [spot for vertebra in anatomy.vertebrae for spot in vertebra.spots]
     for name, place in spots:
         paint_capsule(place, grid, tissues, TISSUE[name], only=TISSUE["marrow"])

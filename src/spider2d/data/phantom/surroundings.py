@@ -88,6 +88,9 @@ def paint_surroundings(anatomy: Anatomy, noises: Noises, grid: Grid) -> np.ndarr
     paint_psoas(tissues, noises, place, uneven, habitus)
     paint_back_muscles(tissues, noises, place, uneven, habitus.muscle_fat)
     paint_fat_webs(tissues, noises, place, habitus.fat_webs)
+    if habitus.fat_streaks:
+        streaks = sample_streaks(anatomy.seed, noises, grid)
+        paint_fat_streaks(tissues, streaks, noises, place, habitus.fat_streaks)
     for name, part in habitus.clutter:
         paint_capsule(part, grid, tissues, TISSUE[name])
     paint_cover(tissues, noises, place, habitus)
@@ -128,12 +131,38 @@ def paint_back_muscles(
     tissues[middle & (noises.fibres < -0.75)] = TISSUE["ligament"]
 
 
+def sample_streaks(seed: int, noises: Noises, grid: Grid) -> np.ndarray:
+    """Return a field in about [-1, 1] of fibres that run in two directions, here the one, there the other."""
+    rng = np.random.default_rng([seed, 4])
+    cell_sra_mm = (7.0, rng.uniform(12, 26), rng.uniform(1.8, 4.5))
+    one, other = (WorldNoise(rng, cell_sra_mm, shear=rng.uniform(-1.0, 0.7)).on(grid) for _ in range(2))
+    return np.where(noises.lumps > 0, one, other)
+
+
+def paint_fat_streaks(
+    tissues: np.ndarray, streaks: np.ndarray, noises: Noises, place: Place, share: float
+) -> None:
+    """Paint fibrous streaks into the fat about the spine; between them, lumps of fat stay plain.
+
+    The streaks are where their field exceeds 1 - ``share``, or 1 in the middle of a lump.
+    """
+    fat = spinal_fat(tissues, place)
+    height = streaks + share * np.clip(0.8 + 1.6 * noises.lumps, 0, 1)
+    tissues[fat & (height > 1)] = TISSUE["muscle_fat"]
+    tissues[fat & (height > 1.15)] = TISSUE["muscle"]
+
+
+def spinal_fat(tissues: np.ndarray, place: Place) -> np.ndarray:
+    """Return where there is fat about the spine."""
+    return (tissues == TISSUE["deep_fat"]) & (place.posterior > place.front - 20)
+
+
 def paint_fat_webs(tissues: np.ndarray, noises: Noises, place: Place, width: float) -> None:
     """Paint a net of dark threads into the fat about the spine.
 
     ``width`` is the noise, in its own units, up to which a voxel counts as thread; 0 leaves the fat plain.
     """
-    fat = (tissues == TISSUE["deep_fat"]) & (place.posterior > place.front - 20)
+    fat = spinal_fat(tissues, place)
     tissues[fat & (np.abs(noises.rough) < width)] = TISSUE["muscle_fat"]
     tissues[fat & (np.abs(noises.webs) < width / 2)] = TISSUE["interspinous"]
 
