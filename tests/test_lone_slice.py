@@ -1,5 +1,4 @@
 import numpy as np
-import pytest
 
 from spider2d.inference.instances import label_instances
 from spider2d.inference.lone_slice import NOTE, number_pieces

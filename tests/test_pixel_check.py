@@ -52,21 +52,26 @@ def test_a_true_header_takes_one_look_and_is_kept():
 
 
 @pytest.mark.parametrize(
-    ("as_stated", "others", "sure_mm2", "changed"),
+    ("as_stated", "tried", "other", "sure_mm2", "changed"),
     [
-        (0.70, 0.73, 5000, False),  # hardly better
-        (0.70, 0.74, 5000, True),
-        (0.50, 0.60, 5000, False),  # better, but unsure
-        (0.50, 0.66, 5000, True),
-        (0.50, 0.66, 2000, False),  # sure of too little
+        (0.70, 0, 0.74, 5000, False),  # hardly better
+        (0.70, 0, 0.75, 5000, True),
+        (0.70, 3, 0.77, 5000, False),  # larger, which is always a little better
+        (0.70, 3, 0.79, 5000, True),
+        (0.50, 0, 0.60, 5000, False),  # better, but unsure
+        (0.50, 0, 0.66, 5000, True),
+        (0.50, 0, 0.66, 2000, False),  # sure of too little
     ],
 )
-def test_another_size_must_be_sure_and_clearly_better(monkeypatch, as_stated, others, sure_mm2, changed):
-    shares = iter([as_stated, others] + [0.1] * 20)
+def test_another_size_must_be_sure_and_clearly_better(
+    monkeypatch, as_stated, tried, other, sure_mm2, changed
+):
+    """``tried`` is the place in FACTORS of the rows' factor that looks better."""
+    shares = iter([as_stated] + [0.1] * 2 * tried + [other] + [0.1] * 20)
     network = SureAtTrueSize()
     monkeypatch.setattr(pixel_check, "share_sure", lambda _: (next(shares), sure_mm2 / PIXEL_MM**2))
     volume = stated(1, 1)[0]
-    expected_row_mm = PIXEL_MM * (FACTORS[0] if changed else 1)
+    expected_row_mm = PIXEL_MM * (FACTORS[tried] if changed else 1)
     assert look(volume, network) == pytest.approx((4.0, expected_row_mm, PIXEL_MM))
     assert network.calls == 1 + 2 * len(FACTORS)
 

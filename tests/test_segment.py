@@ -5,12 +5,10 @@ from painted_spine import LPS, PIR, PIXEL_MM, ReadsIntensities, paint_classes, p
 from spider2d.data.geometry import Grid2d, promote_2d
 from spider2d.data.volume import Volume, from_canonical, to_canonical
 from spider2d.errors import VolumeError
-from spider2d.inference.restack import ClassVolume
 from spider2d.inference.segment import (
     CPU_BATCH_PIXELS,
     SegmentOptions,
     choose_batch_size,
-    label_classes,
     segment_volume,
 )
 from spider2d.labels import VERTEBRA, classes_of_labels
@@ -140,16 +138,3 @@ def test_batch_size_follows_the_pixel_budget():
     assert choose_batch_size((100, 100), SegmentOptions(batch_pixels=45_000)) == 4
     assert choose_batch_size((1000, 1000), SegmentOptions(batch_pixels=45_000)) == 1
     assert choose_batch_size((256, 256), SegmentOptions()) == CPU_BATCH_PIXELS // 256**2
-
-
-@pytest.mark.parametrize("n_slices", [1, 3])
-def test_unsure_pieces_are_dropped_in_a_single_slice_alone(n_slices):
-    classes_sra = np.zeros((n_slices, 120, 100), np.uint8)
-    classes_sra[:, 20:50, 40:50] = classes_sra[:, 70:100, 40:50] = VERTEBRA  # slender: no bodies
-    volume, _ = paint_volume(LPS, classes_sra)
-    confidence_sra = np.full(classes_sra.shape, 250, np.uint8)
-    confidence_sra[:, :60] = 150  # 0.59
-    labels = label_classes(volume, ClassVolume(classes_sra, confidence_sra, None)).labels
-    labels_sra, _ = to_canonical(labels)
-    assert (labels_sra[:, 20:50, 40:50] > 0).any() == (n_slices > 1)
-    assert (labels_sra[:, 70:100, 40:50] == 1).all()

@@ -23,9 +23,12 @@ Spacing = tuple[float, float, float]
 SURE_PROBABILITY = 0.9
 WELL_READ = 0.8
 """From this sureness on (see ``share_sure``) the header is believed without a look at other sizes."""
-MIN_SURENESS, MIN_GAIN, MIN_SURE_MM2 = 0.65, 0.035, 2500.0
-"""What another size must reach to be believed instead, by how much it must exceed the stated one, and how
-much must be surely a structure (body and disc have about 1000 mm2): slices beside the bodies tell nothing."""
+MIN_SURENESS, MIN_SURE_MM2 = 0.65, 2500.0
+"""What another size must reach to be believed instead, and how much must be surely a structure (body and disc
+have about 1000 mm2): slices beside the bodies tell nothing."""
+MIN_GAIN, MIN_GAIN_LARGER = 0.045, 0.08
+"""By how much it must exceed the stated size, and by how much if it is larger: what is seen larger has less
+rim, of which no network is sure."""
 FACTORS = (0.55, 0.65, 0.8, 1.25, 1.5)
 """What the size of rows, or of rows and columns, is multiplied by; networks bear 0.8 to 1.25 well."""
 MAX_SEEN_MM = 600.0
@@ -72,10 +75,17 @@ def believable_spacing(
     others = [(slice_mm, row_mm * f, column_mm * g) for f in FACTORS for g in (1.0, f)]
     extents_mm = {spacing: np.multiply(array_sra.shape, spacing)[1:].max() for spacing in others}
     found = {spacing: look(spacing) for spacing in others if extents_mm[spacing] <= MAX_SEEN_MM}
-    shares = {spacing: share for spacing, (share, sure_mm2) in found.items() if sure_mm2 >= MIN_SURE_MM2}
-    best = max(shares, key=shares.get, default=spacing_sra_mm)
-    enough = max(MIN_SURENESS, as_stated + MIN_GAIN)
-    return best if shares.get(best, 0.0) >= enough else spacing_sra_mm
+    shares = {
+        spacing: share
+        for spacing, (share, sure_mm2) in found.items()
+        if sure_mm2 >= MIN_SURE_MM2
+        and share >= max(MIN_SURENESS, as_stated + _min_gain(spacing, spacing_sra_mm))
+    }
+    return max(shares, key=shares.get, default=spacing_sra_mm)
+
+
+def _min_gain(spacing: Spacing, stated: Spacing) -> float:
+    return MIN_GAIN if np.prod(spacing) < np.prod(stated) else MIN_GAIN_LARGER
 
 
 def share_sure(probabilities: torch.Tensor) -> tuple[float, float]:
