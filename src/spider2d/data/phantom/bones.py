@@ -42,8 +42,8 @@ class Bones:
 def paint_bones(anatomy: Anatomy, grid: Grid) -> Bones:
     """Return the bones of the whole spine on a grid."""
     shape = grid.shape_sra
-    far = [np.full(shape, FAR_MM) for _ in range(3)]
-    bones = Bones(np.zeros(shape, np.uint8), *far)
+    nearest, second = np.full(shape, FAR_MM), np.full(shape, FAR_MM)
+    bones = Bones(np.zeros(shape, np.uint8), nearest, second, np.zeros(shape, np.float32))
     body_mm, arch_mm = anatomy.cortex_mm, anatomy.arch_cortex_mm
     for frame, body in anatomy.sacrum.segments:
         _add_body(bones, grid, SACRUM_OWNER, frame, body, body_mm)
