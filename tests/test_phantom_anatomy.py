@@ -272,10 +272,10 @@ def test_labels_of_wild_patients_leave_out_the_outer_half_of_the_cortex():
         bones = paint_bones(anatomy, grid)
         # Away from other bones and from the canal, which is painted over the arches.
         alone = (bones.owner < SACRUM_OWNER) & (bones.second > 5) & (labels != CANAL_LABEL)
-        depth = -bones.nearest / bones.cortex_mm
+        depth_mm, cortex_mm = -bones.nearest, bones.cortex_mm
         in_vertebra = (labels > 0) & (labels < CANAL_LABEL)
-        assert in_vertebra[alone & (depth > 0.51)].all()
-        outer = alone & (depth > 0) & (depth < 0.49)
+        assert in_vertebra[alone & (depth_mm > 0) & (depth_mm > 0.51 * cortex_mm)].all()
+        outer = alone & (depth_mm > 0) & (depth_mm < 0.49 * cortex_mm)
         assert outer.sum() > 1000 and (tissues[outer] == TISSUE["cortex"]).mean() > 0.95
         assert in_vertebra[outer].mean() == (0.0 if wildness else 1.0)
     assert anatomy.arch_cortex_mm > anatomy.cortex_mm
