@@ -85,6 +85,7 @@ def believable_spacing(
 
 
 def _min_gain(spacing: Spacing, stated: Spacing) -> float:
+    """Return by how much a size must be surer than the stated one; larger ones (by area) by more."""
     return MIN_GAIN if np.prod(spacing) < np.prod(stated) else MIN_GAIN_LARGER
 
 

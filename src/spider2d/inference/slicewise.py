@@ -52,7 +52,8 @@ def predict_slices(
         spec: What the network expects.
         batch_size: Slices per forward pass (at least 1). The result does not depend on it.
         test_time_augmentation: Average over contrast and scale variants, and the left-right mirrored stack
-            for 2.5D (5-6 times the cost). Never anterior-posterior flips.
+            for 2.5D (5-6 times the cost), then raise the odds of bone (``TTA_VERTEBRA_THRESHOLD``). Never
+            anterior-posterior flips.
         device: Torch device of the network.
         precision: "fp32", or "bf16" for autocast.
 
