@@ -1,4 +1,4 @@
-"""Make the shipped checkpoint from nothing: phantoms for validation, training on random phantoms, export.
+"""Make the shipped checkpoint from nothing: phantoms to validate by, two trainings on random ones, export.
 
 Runs the documented commands one after the other; a stopped run goes on where it was. How long the training
 takes stands in weights/README.md. With --checkpoint only the export is done.
@@ -7,6 +7,7 @@ takes stands in weights/README.md. With --checkpoint only the export is done.
 import argparse
 import hashlib
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -15,6 +16,7 @@ from spider2d import cli
 from spider2d.checkpoint import load_checkpoint, save_checkpoint
 
 PIXEL_SIZE_MM = "0.8"
+SECOND_TRAINING = ("training.steps=7000", "optimiser.learning_rate=1e-3", "seed=2")
 CONFIG = cli.PROJECT_ROOT / "experiments" / "synthetic_2d.yaml"
 
 
@@ -32,20 +34,27 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def train(work: Path) -> Path:
-    """Make the validation phantoms, train, and return the best checkpoint."""
-    data, slices, run = work / "phantom", work / "slices", work / "run"
+    """Make the validation phantoms, train, go on from the result, and return the last training's best."""
+    data, slices, first, second = (work / name for name in ("phantom", "slices", "run", "run_2"))
     extract = ["preprocessing/extract_slices.py", "--pixel-size-mm", PIXEL_SIZE_MM]
-    training = ["src/train.py", "--config", CONFIG, "--output", run]
-    training += ["--set", f"data.slices={slices.as_posix()}"]
-    training += ["--resume"] if (run / "last.pt").exists() else []
+    more = (f"init={(first / 'best.pt').as_posix()}", *SECOND_TRAINING)
     steps = (
         ("Phantoms for validation", ["preprocessing/make_phantom.py", "--output", data]),
         ("Slices", [*extract, "--dataset", data, "--output", slices]),
-        ("Training on random phantoms", training),
+        ("Training on random phantoms", training_command(slices, first)),
+        ("Training goes on", training_command(slices, second, more)),
     )
     for title, command in steps:
         cli.run_step(title, [str(word) for word in command])
-    return run / "best.pt"
+    return second / "best.pt"
+
+
+def training_command(slices: Path, run: Path, settings: Sequence[str] = ()) -> list[str | Path]:
+    """Return the command of a training, which goes on where it was stopped."""
+    command = ["src/train.py", "--config", CONFIG, "--output", run]
+    for setting in (f"data.slices={slices.as_posix()}", *settings):
+        command += ["--set", setting]
+    return command + (["--resume"] if (run / "last.pt").exists() else [])
 
 
 def export(checkpoint: Path, output: Path) -> str:

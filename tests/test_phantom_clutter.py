@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 
 from spider2d.data.phantom.anatomy import sample_anatomy
-from spider2d.data.phantom.clutter import fat_lobules, intertransverse_muscles, sample_clutter
+from spider2d.data.phantom.clutter import (
+    fat_lobules,
+    fat_pads,
+    intertransverse_muscles,
+    sample_clutter,
+)
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +31,18 @@ def test_lobules_are_fat_within_a_septum_of_another_tissue(wild):
         assert (
             septum_mm == pytest.approx(septum_mm[0]) and 0.5 <= septum_mm[0] <= 1.6 < min(inner.radii) + 0.3
         )
+
+
+def test_pads_are_fat_without_a_wall_with_specks_inside(wild):
+    things = fat_pads(np.random.default_rng(1), wild)
+    pads = [part for name, part in things if name == "deep_fat"]
+    specks = [part for name, part in things if name == "muscle_fat"]
+    assert len(pads) > 3 and len(pads) + len(specks) == len(things)
+    assert min(min(pad.radii) for pad in pads) >= 3 > 1.6 >= max(max(speck.radii) for speck in specks)
+    for pad in pads:
+        nearest = min(wild.vertebrae, key=lambda v: np.linalg.norm(v.frame.centre - pad.start))
+        right, _, posterior = nearest.frame.axes.T @ (pad.start - nearest.frame.centre)
+        assert abs(right) > 3 and posterior > 0  # beside the middle, behind the front of the body
 
 
 def test_muscles_between_transverse_processes_run_upwards_beside_the_bodies(wild):

@@ -17,6 +17,7 @@ from spider2d.inference.segment import SegmentOptions, segment_volume
 from spider2d.labels import STRUCTURES, classes_of_labels
 from spider2d.models.spec import ModelSpec
 from spider2d.models.unet2d import build_network
+from spider2d.training.train_config import load_train_config
 
 make_weights = load_script("experiments/make_weights.py")
 SHIPPED = cli.SHIPPED_CHECKPOINT
@@ -68,18 +69,22 @@ def test_export_halves_the_weights_and_drops_the_training(tmp_path):
 def test_training_steps_are_documented_commands(monkeypatch, tmp_path):
     commands = []
     monkeypatch.setattr(make_weights.cli, "run_step", lambda title, command: commands.append(command))
-    assert make_weights.train(tmp_path) == tmp_path / "run" / "best.pt"
+    assert make_weights.train(tmp_path) == tmp_path / "run_2" / "best.pt"
     assert [command[0] for command in commands] == [
         "preprocessing/make_phantom.py",
         "preprocessing/extract_slices.py",
         "src/train.py",
+        "src/train.py",
     ]
-    arguments = load_script("src/train.py").parse_args(commands[2][1:])
-    assert arguments.config.is_file() and not arguments.resume
+    arguments = [load_script("src/train.py").parse_args(command[1:]) for command in commands[2:]]
+    assert all(training.config.is_file() and not training.resume for training in arguments)
+    first, second = (load_train_config(training.config, training.set) for training in arguments)
+    assert first.init is None and second.init == tmp_path / "run" / "best.pt"
+    assert first.seed != second.seed  # other phantoms
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "last.pt").touch()
     make_weights.train(tmp_path)
-    assert commands[5][-1] == "--resume"
+    assert [command[-1] == "--resume" for command in commands[6:]] == [True, False]
 
 
 @pytest.mark.parametrize("named", [None, "elsewhere.pt"])

@@ -23,9 +23,18 @@ Weight = Annotated[float, Field(ge=0)]
 
 
 class LossConfig(ConfigModel):
-    """Weights of the parts of the loss."""
+    """Weights of the parts of the loss.
+
+    Attributes:
+        dice: Of the Dice of each class over all pixels of the batch.
+        slice_dice: Of the Dice of each class in each sample that shows it: a slice with a few small pieces
+            weighs as much as one through the bodies.
+        cross_entropy: Of the cross-entropy.
+        offset: Of the distance of the offsets.
+    """
 
     dice: Weight = 1.0
+    slice_dice: Weight = 0.0
     cross_entropy: Weight = 1.0
     offset: Weight = 0.5
 
@@ -35,6 +44,7 @@ class LossParts(NamedTuple):
 
     total: Tensor
     dice: Tensor
+    slice_dice: Tensor
     cross_entropy: Tensor
     offset: Tensor
 
@@ -54,14 +64,15 @@ def training_loss(
     labelled = batch["labelled"]
     log_probabilities = merge_unlabelled(logits.float(), labelled).log_softmax(dim=1)
     classes = merge_unlabelled_classes(batch["classes"], labelled)
-    dice = dice_loss(log_probabilities.exp(), classes, labelled)
+    dice, slice_dice = dice_losses(log_probabilities.exp(), classes, labelled)
     entropy = cross_entropy_loss(log_probabilities, classes)
     if offsets is None:
         offset = torch.zeros_like(dice)
     else:
         offset = offset_loss(offsets.float(), batch["offsets"], batch["offset_mask"])
-    total = config.dice * dice + config.cross_entropy * entropy + config.offset * offset
-    return LossParts(total, dice, entropy, offset)
+    parts = (dice, slice_dice, entropy, offset)
+    weights = (config.dice, config.slice_dice, config.cross_entropy, config.offset)
+    return LossParts(sum(w * part for w, part in zip(weights, parts, strict=True)), *parts)
 
 
 def merge_unlabelled(logits: Tensor, labelled: Tensor) -> Tensor:
@@ -104,11 +115,12 @@ def cross_entropy_loss(log_probabilities: Tensor, classes: Tensor) -> Tensor:
     return total / (classes != IGNORE_CLASS).sum().clamp(min=1)
 
 
-def dice_loss(probabilities: Tensor, classes: Tensor, labelled: Tensor) -> Tensor:
-    """Return 1 - soft Dice, the mean over the foreground classes that some sample's source labels.
+def dice_losses(probabilities: Tensor, classes: Tensor, labelled: Tensor) -> tuple[Tensor, Tensor]:
+    """Return 1 - soft Dice over the batch and over its samples (Milletari et al., 3DV 2016, plain sums).
 
-    Every class's Dice is taken over all pixels of the batch together (Milletari et al., 3DV 2016, with plain
-    sums in the denominator), so slices without a structure do not weigh as much as those with it.
+    The first takes every class's Dice over all pixels of the batch together, so slices without a structure do
+    not weigh as much as those with it, and is the mean over the foreground classes that some sample's source
+    labels. The second is the mean over the foreground classes and the samples that show them.
 
     Args:
         probabilities: (N, C, ...), unlabelled classes at 0.
@@ -116,16 +128,23 @@ def dice_loss(probabilities: Tensor, classes: Tensor, labelled: Tensor) -> Tenso
         labelled: bool (N, C).
 
     Returns:
-        Scalar in [0, 1]; 0 where no foreground class is labelled.
+        Two scalars in [0, 1]; 0 where no foreground class is labelled, or shown.
     """
     reference = torch.stack([classes == value for value in range(probabilities.shape[1])], dim=1)
     probabilities = probabilities * (classes != IGNORE_CLASS)[:, None]
-    all_but_class = [axis for axis in range(probabilities.ndim) if axis != 1]
-    overlap = (probabilities * reference).sum(dim=all_but_class)
-    size = probabilities.sum(dim=all_but_class) + reference.sum(dim=all_but_class)
+    pixels = list(range(2, probabilities.ndim))
+    overlap = (probabilities * reference).sum(dim=pixels)
+    shown = reference.sum(dim=pixels)
+    size = probabilities.sum(dim=pixels) + shown
+    batch_loss = _mean_loss(overlap.sum(dim=0), size.sum(dim=0), labelled.any(dim=0))
+    return batch_loss, _mean_loss(overlap, size, shown > 0)
+
+
+def _mean_loss(overlap: Tensor, size: Tensor, counted: Tensor) -> Tensor:
+    """Return the mean of 1 - Dice over the foreground of ``counted``, all (..., C)."""
     dice = (2 * overlap + DICE_SMOOTHING_PIXELS) / (size + DICE_SMOOTHING_PIXELS)
-    counted = labelled.any(dim=0).to(dice.dtype)
-    counted[BACKGROUND] = 0
+    counted = counted.to(dice.dtype)
+    counted[..., BACKGROUND] = 0
     return ((1 - dice) * counted).sum() / counted.sum().clamp(min=1)
 
 

@@ -111,14 +111,14 @@ def varied_transverse_processes(
 ) -> tuple[Capsule, ...]:
     """Return transverse processes of vertebra ``k`` (0 = lowest), thick at the base, thinner at the tip.
 
-    The lower a vertebra, the further forward they stand; on the lowest one, whose processes are the stoutest,
-    they spring from the side of the body.
+    They are flat plates, taller than deep, with an uneven crest. The lower a vertebra, the further forward
+    they stand; on the lowest one, whose processes are the stoutest, they spring from the side of the body.
     """
     parts, depth = [], body.half_depth
     forward = habit.forward_mm + max(0, 2 - k) * rng.uniform(2, 5) + rng.normal(0, 1.5)
     down = -0.3 * body.half_height - habit.up_mm + rng.normal(0, 2)
-    radii = np.array((3.5, rng.uniform(3, 5), rng.uniform(3.2, 6))) * habit.size
-    radii *= (1, 1.3, 1.7) if k == 0 else (1, 1, 1)
+    radii = np.array((3.5, rng.uniform(3, 6.2), rng.uniform(2.4, 4.5))) * habit.size
+    radii *= (1, 1.1, 1.9) if k == 0 else (1, 1, 1)
     axes = frame.axes @ rotation(habit.tilt_deg + rng.normal(0, 10))
     for side in (-1, 1):
         reach = body.half_width + (rng.uniform(2, 8) if thoracic else rng.uniform(9, 24))
@@ -127,6 +127,10 @@ def varied_transverse_processes(
         middle, end = (base + tip) / 2, frame.world(tip)
         parts.append(Capsule(frame.world(base), frame.world(middle), tuple(radii), axes))
         parts.append(Capsule(frame.world(middle), end, tuple(radii * rng.uniform(0.7, 1)), axes))
+        for _ in range(2):
+            off = axes @ (rng.uniform(-1, 1, 3) * radii * (0, 0.9, 0.7))
+            crest = tuple(radii * rng.uniform(0.4, 0.8, 3))
+            parts.append(Capsule(frame.world(base) + off, end + off * rng.uniform(-0.5, 1), crest, axes))
         if k == 0:
             root = (side * 0.75 * body.half_width, down + rng.uniform(-2, 6), depth * rng.uniform(0, 0.8))
             parts.append(Capsule(frame.world(root), frame.world(middle), tuple(radii), axes))

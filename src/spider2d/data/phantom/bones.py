@@ -53,6 +53,8 @@ def paint_bones(anatomy: Anatomy, grid: Grid) -> Bones:
         _add_body(bones, grid, vertebra.label, vertebra.frame, vertebra.body, body_mm)
         for part in vertebra.arch:
             _add_capsule(bones, grid, vertebra.label, part, arch_mm)
+        for part in vertebra.transverse:
+            _add_capsule(bones, grid, vertebra.label, part, anatomy.transverse_cortex_mm)
     return bones
 
 

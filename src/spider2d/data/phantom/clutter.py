@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from spider2d.data.phantom.anatomy import Anatomy
+from spider2d.data.phantom.anatomy import Anatomy, Vertebra
 from spider2d.data.phantom.shapes import Capsule, rotation
 
 Things = list[tuple[str, Capsule]]
@@ -20,6 +20,7 @@ def sample_clutter(rng: np.random.Generator, anatomy: Anatomy) -> Things:
     return (
         random_shapes(rng, anatomy)
         + fat_lobules(rng, anatomy)
+        + fat_pads(rng, anatomy)
         + segmental_vessels(rng, anatomy)
         + intertransverse_muscles(rng, anatomy)
         + ribs(rng, anatomy)
@@ -46,18 +47,45 @@ def fat_lobules(rng: np.random.Generator, anatomy: Anatomy) -> Things:
     """Return lobules of fat in thin dark septa beside the arches: as large as their processes, but fat."""
     things, crowd = [], rng.uniform(0, 4)
     for vertebra in anatomy.vertebrae:
-        body, frame = vertebra.body, vertebra.frame
         for _ in range(rng.poisson(crowd)):
-            lateral = rng.choice([-1, 1]) * (0.3 * body.half_width + rng.uniform(0, 32))
-            down, back = rng.uniform(-1.3, 1.3) * body.half_height, body.half_depth + rng.uniform(-8, 30)
-            start = frame.world((lateral, down, back))
-            axes = frame.axes @ rotation(*rng.uniform(-50, 50, 3))
+            start, axes = place_by_arch(rng, vertebra, (-8, 30))
             end = start + axes[:, 1] * rng.choice([0.1, rng.uniform(3, 14)])
             radii, septum = rng.uniform(3, 8, 3), rng.uniform(0.5, 1.6)
             wall = str(rng.choice(["muscle", "muscle_fat", "ligament", "cortex"]))
             things.append((wall, Capsule(start, end, tuple(radii), axes)))
             things.append(("deep_fat", Capsule(start, end, tuple(radii - septum), axes)))
     return things
+
+
+def fat_pads(rng: np.random.Generator, anatomy: Anatomy) -> Things:
+    """Return smooth pads of fat behind and beside the arches, with a few small dark specks in them."""
+    things, crowd = [], rng.uniform(-0.5, 2)
+    for vertebra in anatomy.vertebrae:
+        for _ in range(rng.poisson(max(crowd, 0))):
+            start, axes = place_by_arch(rng, vertebra, (0, 42))
+            end = start + axes[:, 1] * rng.uniform(0.1, 22)
+            radii = rng.uniform(3, 9, 3)
+            things.append(("deep_fat", Capsule(start, end, tuple(radii), axes)))
+            for _ in range(rng.integers(0, 5)):
+                speck = start + rng.uniform(0, 1) * (end - start) + axes @ (rng.uniform(-0.8, 0.8, 3) * radii)
+                size = tuple(rng.uniform(0.6, 1.6, 3))
+                things.append(
+                    ("muscle_fat", Capsule(speck, speck + axes[:, 1] * rng.uniform(0.1, 5), size, axes))
+                )
+    return things
+
+
+def place_by_arch(
+    rng: np.random.Generator, vertebra: Vertebra, back_mm: tuple[float, float]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return a place (``sra`` mm) beside or behind an arch and axes turned at random.
+
+    ``back_mm`` is the range of its distance behind the back wall of the body.
+    """
+    body, frame = vertebra.body, vertebra.frame
+    lateral = rng.choice([-1, 1]) * (0.3 * body.half_width + rng.uniform(0, 32))
+    down, back = rng.uniform(-1.3, 1.3) * body.half_height, body.half_depth + rng.uniform(*back_mm)
+    return frame.world((lateral, down, back)), frame.axes @ rotation(*rng.uniform(-50, 50, 3))
 
 
 def segmental_vessels(rng: np.random.Generator, anatomy: Anatomy) -> Things:

@@ -20,9 +20,9 @@ from spider2d.data.phantom.tissues import (
 )
 
 SEQUENCE_SHARES = (0.5, 0.4, 0.1)
-CONTRAST_SHARES = {"plausible": 0.75, "fat_suppressed": 0.13, "random": 0.12}
+CONTRAST_SHARES = {"plausible": 0.83, "fat_suppressed": 0.1, "random": 0.07}
 WILDNESS = (0.2, 0.4, 0.7)
-CLIPPED_SHARE = 0.5
+CLIPPED_SHARE = 0.7
 FATS = [TISSUE[name] for name in ("deep_fat", "subcutaneous_fat", "epidural_fat", "fatty_marrow")]
 
 
@@ -66,7 +66,7 @@ def draw_brightness(rng: np.random.Generator, sequence: str) -> np.ndarray:
     table = brightness_table(sequence, rng, spread=rng.uniform(0.05, 0.2))
     # On real T1 and T2 images fat is one tissue, and marrow that is no tumour is darker.
     table[FATS] = table[TISSUE["deep_fat"]] * rng.lognormal(0, 0.04, len(FATS))
-    table[TISSUE["marrow"]] = table[TISSUE["deep_fat"]] * rng.uniform(0.35, 0.9)
+    table[TISSUE["marrow"]] = table[TISSUE["deep_fat"]] * rng.uniform(0.35, 0.85)
     if kind == "random":
         share = np.float32(rng.uniform(0.4, 1))
         table = share * random_brightness_table(rng) + (1 - share) * table
