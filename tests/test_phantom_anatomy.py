@@ -1,5 +1,7 @@
 """The phantom's labels: numbering, connectivity, touching facets, plausible sizes, in all variants."""
 
+from dataclasses import replace
+
 import cc3d
 import numpy as np
 import pytest
@@ -213,12 +215,11 @@ def test_wild_patients_have_slimmer_waists_wider_discs_and_longer_processes(seed
     def reach(anatomy):
         """Furthest point of the lowest arch from the axis of its body, in mm."""
         vertebra = anatomy.vertebrae[0]
-        parts = vertebra.arch + vertebra.transverse
-        ends = [vertebra.frame.axes.T @ (part.end - vertebra.frame.centre) for part in parts]
+        ends = [vertebra.frame.axes.T @ (part.end - vertebra.frame.centre) for part in vertebra.arch]
         return max(abs(end[0]) for end in ends)
 
     assert reach(wild) > wild.vertebrae[0].body.half_width + 8
-    assert wild.vertebrae[0].transverse and not ordinary.vertebrae[0].transverse
+    assert len(wild.vertebrae[0].arch) > len(ordinary.vertebrae[0].arch)
 
 
 def test_wings_of_the_sacrum_of_wild_patients_reach_further_forward_and_down():
@@ -240,16 +241,29 @@ def test_wings_of_the_sacrum_of_wild_patients_reach_further_forward_and_down():
     assert not sample_anatomy(3).sacrum.fat_spots
 
 
+PLAIN_HABIT = arch.Habit(
+    size=1.0,
+    forward_mm=0.0,
+    up_mm=0.0,
+    tilt_deg=0.0,
+    to_sacrum_mm=0.0,
+    cortex_mm=0.5,
+    stoutness=0.0,
+    joint_cortex_mm=1.5,
+)
+
+
 def test_lowest_transverse_processes_meet_the_sacrum_in_some_patients():
     anatomy = sample_anatomy(5)
     frame, body = anatomy.vertebrae[0].frame, anatomy.vertebrae[0].body
     feet = []
     for to_sacrum_mm in (0.0, 15.0):
-        habit = arch.ProcessHabit(1.0, 0.0, 0.0, 0.0, to_sacrum_mm)
+        habit = replace(PLAIN_HABIT, to_sacrum_mm=to_sacrum_mm)
         parts = arch.varied_transverse_processes(np.random.default_rng(0), frame, body, 0, False, habit)
         feet.append(max((frame.axes.T @ (p.end - frame.centre))[1] for p in parts))
     assert feet[1] > feet[0] + 5
-    habits = [arch.sample_process_habit(np.random.default_rng(seed)) for seed in range(200)]
+    habits = [arch.sample_habit(np.random.default_rng(seed), 0.8, 1.2) for seed in range(200)]
+    assert all(habit.cortex_mm < 0.9 and 1.2 <= habit.joint_cortex_mm <= 3.2 for habit in habits)
     assert 0.05 < np.mean([habit.to_sacrum_mm > 0 for habit in habits]) < 0.2
 
 
@@ -260,15 +274,14 @@ def test_stout_joint_processes_reach_beyond_the_joints_by_their_stoutness():
     joints = arch.joint_positions(np.random.default_rng(0), frames, bodies)
     rears = []
     for stoutness in (0.0, 1.0):
-        parts = arch.stout_joint_processes(
-            np.random.default_rng(0), frames[1], bodies[1], joints[0:2], stoutness
-        )
+        habit = replace(PLAIN_HABIT, stoutness=stoutness)
+        parts = arch.stout_joint_processes(np.random.default_rng(0), frames[1], bodies[1], joints[0:2], habit)
         assert len(parts) == 4  # an upper and a lower one on either side
         rears.append(max((frames[1].axes.T @ (p.end - frames[1].centre))[2] + p.radii[2] for p in parts))
     assert rears[1] > rears[0] + 5
 
 
-def test_labels_of_wild_patients_leave_out_the_outer_half_of_the_cortex():
+def test_labels_of_wild_patients_leave_out_the_outer_part_of_the_cortex():
     for wildness in (0.0, 0.4):
         anatomy = sample_anatomy(3, wildness=wildness)
         grid = place_grid(anatomy, (12, 200, 150), (4.0, 0.8, 0.8), np.random.default_rng(3))
@@ -279,17 +292,15 @@ def test_labels_of_wild_patients_leave_out_the_outer_half_of_the_cortex():
         alone = (bones.owner < SACRUM_OWNER) & (bones.second > 5) & (labels != CANAL_LABEL)
         depth_mm, cortex_mm = -bones.nearest, bones.cortex_mm
         in_vertebra = (labels > 0) & (labels < CANAL_LABEL)
-        assert in_vertebra[alone & (depth_mm > 0) & (depth_mm > 0.51 * cortex_mm)].all()
-        outer = alone & (depth_mm > 0) & (depth_mm < 0.49 * cortex_mm)
+        left_out_mm = np.where(cortex_mm > 1.2, cortex_mm - 0.6, cortex_mm / 2)
+        assert in_vertebra[alone & (depth_mm > 0) & (depth_mm > 1.01 * left_out_mm)].all()
+        outer = alone & (depth_mm > 0) & (depth_mm < 0.99 * left_out_mm)
         assert outer.sum() > 1000 and (tissues[outer] == TISSUE["cortex"]).mean() > 0.95
         assert in_vertebra[outer].mean() == (0.0 if wildness else 1.0)
-    assert anatomy.arch_cortex_mm > anatomy.cortex_mm
-    assert set(np.unique(bones.cortex_mm[bones.nearest < 0])) == {
-        np.float32(anatomy.cortex_mm),
-        np.float32(anatomy.arch_cortex_mm),
-        np.float32(anatomy.transverse_cortex_mm),
-    }
-    assert anatomy.transverse_cortex_mm < anatomy.arch_cortex_mm
+    own = {part.cortex_mm for vertebra in anatomy.vertebrae for part in vertebra.arch} - {None}
+    assert len(own) == 2 and min(own) < anatomy.arch_cortex_mm < max(own)  # transverse and joint processes
+    shells_mm = {anatomy.cortex_mm, anatomy.arch_cortex_mm, *own}
+    assert set(np.unique(bones.cortex_mm[bones.nearest < 0])) == {np.float32(mm) for mm in shells_mm}
 
 
 def test_side_waist_narrows_the_side_walls_alone():

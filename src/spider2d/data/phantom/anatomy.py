@@ -27,7 +27,6 @@ class Vertebra:
         frame: Pose; the origin is the middle of the body.
         body: Shape of the body.
         arch: Capsules of the arch and of osteophytes.
-        transverse: Those of the transverse processes where their cortex is not the arch's (wild patients).
         spots: (tissue name, place) of veins, haemangiomas and endplate changes inside the marrow.
     """
 
@@ -35,7 +34,6 @@ class Vertebra:
     frame: Frame
     body: Body
     arch: tuple[Capsule, ...]
-    transverse: tuple[Capsule, ...]
     spots: tuple[tuple[str, Capsule], ...]
 
 
@@ -44,14 +42,13 @@ class Anatomy:
     """The whole patient; vertebrae and discs from the bottom up, ``discs[k]`` below ``vertebrae[k]``.
 
     ``wildness`` is what ``sample_anatomy`` was given; ``cortex_mm`` is the thickness of the bones' dark
-    shell, ``arch_cortex_mm`` that of the arches, ``transverse_cortex_mm`` that of the transverse processes.
+    shell, ``arch_cortex_mm`` that of the arches' parts that have none of their own.
     """
 
     seed: int
     wildness: float
     cortex_mm: float
     arch_cortex_mm: float
-    transverse_cortex_mm: float
     sex: str
     vertebrae: tuple[Vertebra, ...]
     discs: tuple[Disc, ...]
@@ -79,30 +76,26 @@ def sample_anatomy(seed: int, variant: str | None = None, wildness: float = 0.0)
     disease = sample_disease(rng, variant, stacking.N_MODELLED)
     frames, bodies, discs = stacking.stack_spine(rng, scale, disease, wildness)
     joints = arch.joint_positions(rng, frames, bodies)
-    vertebrae, stoutness, habit = [], 0.0, None
-    if wildness:
-        stoutness, habit = rng.uniform(0, 1), arch.sample_process_habit(rng)
+    cortex_mm = CORTEX_MM * (rng.uniform(0.5, 2.0) if wildness else 1.0)
+    arch_cortex_mm = min(cortex_mm * rng.uniform(1.0, 1.7), 2.0) if wildness else cortex_mm
+    vertebrae, habit = [], arch.sample_habit(rng, cortex_mm, arch_cortex_mm) if wildness else None
     for k in range(stacking.N_MODELLED):
         place, near, thoracic = (frames[k + 1], bodies[k + 1]), joints[k : k + 2], k >= disease.n_lumbar
         parts = arch.vertebra_arch(rng, *place, near, thoracic, k == 0, transverse=not wildness)
-        transverse = ()
-        if wildness:
-            transverse = arch.varied_transverse_processes(rng, *place, k, thoracic, habit)
-            transverse = arch.vary_parts(rng, transverse, wildness)
-            parts += arch.stout_joint_processes(rng, *place, near, stoutness)
+        if habit:
+            parts += arch.varied_transverse_processes(rng, *place, k, thoracic, habit)
+            parts += arch.stout_joint_processes(rng, *place, near, habit)
         parts = arch.vary_parts(rng, parts, wildness)
         parts += arch.osteophytes(disease.bridging, k, frames, bodies)
         spots = marrow.sample_spots(rng, frames[k + 1], bodies[k + 1], disease.modic[k : k + 2])
         spots += marrow.random_spots(rng, frames[k + 1], bodies[k + 1], wildness)
-        vertebrae.append(Vertebra(k + 1, frames[k + 1], bodies[k + 1], parts, transverse, spots))
-    cortex_mm = CORTEX_MM * (rng.uniform(0.5, 2.0) if wildness else 1.0)
+        vertebrae.append(Vertebra(k + 1, frames[k + 1], bodies[k + 1], parts, spots))
     bone = sacrum.make_sacrum(rng, frames[0], bodies[0], joints[0], scale, wildness)
     return Anatomy(
         seed=seed,
         wildness=wildness,
         cortex_mm=cortex_mm,
-        arch_cortex_mm=min(cortex_mm * rng.uniform(1.0, 1.7), 2.0) if wildness else cortex_mm,
-        transverse_cortex_mm=cortex_mm * rng.uniform(0.5, 1.1) if wildness else cortex_mm,
+        arch_cortex_mm=arch_cortex_mm,
         sex=sex,
         vertebrae=tuple(vertebrae),
         discs=tuple(discs),

@@ -78,14 +78,17 @@ def vertebra_arch(
 
 
 @dataclass(frozen=True)
-class ProcessHabit:
-    """What the transverse processes of one patient have in common, apart from the vertebra they stand on.
+class Habit:
+    """What the processes of one patient have in common, apart from the vertebra they stand on.
 
     Attributes:
-        size: Factor on their thickness.
+        size: Factor on the thickness of the transverse processes.
         forward_mm, up_mm: How far their tips are displaced.
-        tilt_deg: By how much the rear edge stands higher than the front one.
+        tilt_deg: By how much their rear edge stands higher than the front one.
         to_sacrum_mm: How far the lowest ones reach down towards the wings of the sacrum.
+        cortex_mm: Thickness of their dark shell.
+        stoutness: How much the joint processes have grown (0-1), as worn joints do.
+        joint_cortex_mm: Thickness of their dark shell; that of worn joints is thick.
     """
 
     size: float
@@ -93,21 +96,28 @@ class ProcessHabit:
     up_mm: float
     tilt_deg: float
     to_sacrum_mm: float
+    cortex_mm: float
+    stoutness: float
+    joint_cortex_mm: float
 
 
-def sample_process_habit(rng: np.random.Generator) -> ProcessHabit:
-    """Return the transverse processes of a patient; in one of eight the lowest ones meet the sacrum."""
-    return ProcessHabit(
+def sample_habit(rng: np.random.Generator, body_cortex_mm: float, arch_cortex_mm: float) -> Habit:
+    """Return the processes of a patient; in one of eight the lowest transverse ones meet the sacrum."""
+    stoutness = rng.uniform(0, 1)
+    return Habit(
         size=rng.uniform(0.8, 1.35),
         forward_mm=rng.uniform(-3, 6),
         up_mm=rng.uniform(-4, 6),
         tilt_deg=rng.uniform(-15, 50),
         to_sacrum_mm=rng.uniform(8, 18) if rng.random() < 0.12 else 0.0,
+        cortex_mm=body_cortex_mm * rng.uniform(0.5, 1.1),
+        stoutness=stoutness,
+        joint_cortex_mm=arch_cortex_mm + stoutness * rng.uniform(0, 2),
     )
 
 
 def varied_transverse_processes(
-    rng: np.random.Generator, frame: Frame, body: Body, k: int, thoracic: bool, habit: ProcessHabit
+    rng: np.random.Generator, frame: Frame, body: Body, k: int, thoracic: bool, habit: Habit
 ) -> tuple[Capsule, ...]:
     """Return transverse processes of vertebra ``k`` (0 = lowest), thick at the base, thinner at the tip.
 
@@ -137,16 +147,14 @@ def varied_transverse_processes(
             if habit.to_sacrum_mm:
                 foot = end + frame.axes @ (0, habit.to_sacrum_mm, 2)
                 parts.append(Capsule(end, foot, tuple(radii * 1.3), axes))
-    return tuple(parts)
+    return tuple(replace(part, cortex_mm=habit.cortex_mm) for part in parts)
 
 
 def stout_joint_processes(
-    rng: np.random.Generator, frame: Frame, body: Body, joints: list[Joints], stoutness: float
+    rng: np.random.Generator, frame: Frame, body: Body, joints: list[Joints], habit: Habit
 ) -> tuple[Capsule, ...]:
-    """Return joint processes that reach further to the front and the back of `vertebra_arch`'s joints.
-
-    ``stoutness`` (0-1) is the patient's: worn joints grow.
-    """
+    """Return joint processes that reach further to the front and the back of `vertebra_arch`'s joints."""
+    stoutness = habit.stoutness
     side_mm, depth, parts = 0.57 * body.half_width, body.half_depth, []
     for side, below, above in zip((-1, 1), *joints, strict=True):
         rear, front = stoutness * rng.uniform(3, 6.5), stoutness * rng.uniform(0, 3)
@@ -156,7 +164,7 @@ def stout_joint_processes(
         pillar = frame.world((side * (side_mm + 1.0), -0.3 * body.half_height, depth + 8.5))
         upper_tip = above + frame.axes @ (side * 1.5, -rng.uniform(1, 5), -3.8 - front)
         parts.append(Capsule(pillar, upper_tip, (5.4, 5.2, 5.4 + front), frame.axes))
-    return tuple(parts)
+    return tuple(replace(part, cortex_mm=habit.joint_cortex_mm) for part in parts)
 
 
 def spinous_process(

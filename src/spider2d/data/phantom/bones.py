@@ -53,8 +53,6 @@ def paint_bones(anatomy: Anatomy, grid: Grid) -> Bones:
         _add_body(bones, grid, vertebra.label, vertebra.frame, vertebra.body, body_mm)
         for part in vertebra.arch:
             _add_capsule(bones, grid, vertebra.label, part, arch_mm)
-        for part in vertebra.transverse:
-            _add_capsule(bones, grid, vertebra.label, part, anatomy.transverse_cortex_mm)
     return bones
 
 
@@ -67,7 +65,8 @@ def frame_box(frame: Frame, half_extent_mm: tuple[float, float, float], grid: Gr
 def _add_capsule(bones: Bones, grid: Grid, owner: int, part: Capsule, cortex_mm: float) -> None:
     box = part.box(grid)
     if box is not None:
-        bones.add(box, owner, part.field(grid.open_mesh(box)), cortex_mm)
+        shell_mm = cortex_mm if part.cortex_mm is None else part.cortex_mm
+        bones.add(box, owner, part.field(grid.open_mesh(box)), shell_mm)
 
 
 def _add_body(bones: Bones, grid: Grid, owner: int, frame: Frame, body: Body, cortex_mm: float) -> None:

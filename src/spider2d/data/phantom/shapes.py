@@ -48,6 +48,7 @@ class Capsule:
         radii: Half axes of the ellipsoid along the columns of ``axes`` (mm).
         axes: Orientation of the ellipsoid.
         power: 2 for an ellipsoid; larger values make the section boxier.
+        cortex_mm: Thickness of its dark shell where it is a bone; None = as the rest of that bone.
     """
 
     start: np.ndarray
@@ -55,6 +56,7 @@ class Capsule:
     radii: tuple[float, float, float]
     axes: np.ndarray
     power: float = 2.0
+    cortex_mm: float | None = None
 
     def box(self, grid: Grid, margin_mm: float = 1.5) -> Box | None:
         """Return the index box that holds the capsule and a margin."""

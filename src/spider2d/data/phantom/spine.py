@@ -14,6 +14,8 @@ from spider2d.labels import DISC_OFFSET
 JOINT_GAP_MM = 0.6
 ROUGHNESS_MM = 0.5
 ENDPLATE_SLACK_MM = 1.0
+LABELLED_SHELL_MM = 0.6
+"""Of the cortex of wild patients at most this much, and at most half, is labelled as vertebra."""
 
 
 def paint_spine(anatomy: Anatomy, grid: Grid, rough: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -26,7 +28,7 @@ def paint_spine(anatomy: Anatomy, grid: Grid, rough: np.ndarray) -> tuple[np.nda
 
     Returns:
         (labels_sra, tissues_sra), both uint8 of the grid's shape. Labels as SPIDER, with every vertebra that
-        is modelled, in wild patients without the outer half of its cortex. Tissue 0 ("outside") means:
+        is modelled, in wild patients without the outer part of its cortex. Tissue 0 ("outside") means:
         whatever the surroundings hold there.
     """
     bones = paint_bones(anatomy, grid)
@@ -43,8 +45,10 @@ def paint_spine(anatomy: Anatomy, grid: Grid, rough: np.ndarray) -> tuple[np.nda
     surface = np.maximum(bones.nearest, shared_surface)
     tissues[inside & (surface > -bones.cortex_mm)] = TISSUE["cortex"]
     if anatomy.wildness:
-        # As the readers of SPIDER drew them: vertebrae end within their dark shell, not at its outside.
-        labels[inside & (surface > -bones.cortex_mm / 2)] = 0
+        # As the readers of SPIDER drew them: vertebrae end within their dark shell, at the inner edge of a
+        # thick one.
+        left_out_mm = np.maximum(bones.cortex_mm / 2, bones.cortex_mm - LABELLED_SHELL_MM)
+        labels[inside & (surface > -left_out_mm)] = 0
     tissues[inside & (shared_surface > -JOINT_GAP_MM / 2)] = TISSUE["joint"]
     below = anatomy.sacrum.segments[0]
     for disc, vertebra in zip(anatomy.discs, anatomy.vertebrae, strict=True):
