@@ -19,7 +19,7 @@ from spider2d.models.spec import OFFSET_UNIT_MM, ModelSpec, NetworkSpec
 from spider2d.models.unet2d import split_output
 
 TTA_GAMMAS = (0.75, 1.33)
-TTA_SCALES = (0.9, 1.1)
+TTA_SCALES = (0.8, 0.9, 1.1, 1.2)
 TTA_VERTEBRA_THRESHOLD = 0.35
 """Probability from which bone beats background in an average over variants, which is least sure of small
 bones (chosen on the development slices: 0.3 to 0.4 are alike, experiments/README.md)."""
@@ -52,7 +52,7 @@ def predict_slices(
         spec: What the network expects.
         batch_size: Slices per forward pass (at least 1). The result does not depend on it.
         test_time_augmentation: Average over contrast and scale variants, and the left-right mirrored stack
-            for 2.5D (5-6 times the cost), then raise the odds of bone (``TTA_VERTEBRA_THRESHOLD``). Never
+            for 2.5D (7-8 times the cost), then raise the odds of bone (``TTA_VERTEBRA_THRESHOLD``). Never
             anterior-posterior flips.
         device: Torch device of the network.
         precision: "fp32", or "bf16" for autocast.
