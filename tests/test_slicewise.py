@@ -122,14 +122,11 @@ def test_padding_holds_the_floor_of_normalised_images():
     assert image.shape == (64, 32) and image.sum() == 33 * 31
 
 
-def test_augmentation_of_a_constant_network_raises_the_odds_of_bone_alone():
+def test_augmentation_of_a_constant_network_changes_nothing():
     plan = spec(offset_head=True, channel_offsets_mm=(-4, 0, 4))
     plain = collect(Records(), random_stack(), 4.0, plan, 2)[0]
     augmented = collect(Records(), random_stack(), 4.0, plan, 2, test_time_augmentation=True)[0]
-    odds_before, odds_after = plain / plain[:, :1], augmented / augmented[:, :1]
-    assert np.allclose(odds_after[:, 1], odds_before[:, 1] * 0.65 / 0.35, rtol=1e-5)
-    assert np.allclose(odds_after[:, 2:], odds_before[:, 2:], rtol=1e-5)
-    assert np.allclose(augmented.sum(axis=1), 1, atol=1e-6)
+    assert np.allclose(augmented, plain, atol=1e-6)
 
 
 def test_augmentation_shows_contrast_scale_and_mirrored_channels_and_nothing_flipped():

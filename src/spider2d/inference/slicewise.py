@@ -13,16 +13,12 @@ import torch.nn.functional as F
 
 from spider2d.data.plane import neighbour_indices, pad_to_multiple
 from spider2d.errors import ConfigError
-from spider2d.labels import VERTEBRA
 from spider2d.models.build import fast_layout
 from spider2d.models.spec import OFFSET_UNIT_MM, ModelSpec, NetworkSpec
 from spider2d.models.unet2d import split_output
 
 TTA_GAMMAS = (0.75, 1.33)
 TTA_SCALES = (0.8, 0.9, 1.1, 1.2)
-TTA_VERTEBRA_THRESHOLD = 0.35
-"""Probability from which bone beats background in an average over variants, which is least sure of small
-bones (chosen on the development slices: 0.3 to 0.4 are alike, experiments/README.md)."""
 
 
 class SliceBatch(NamedTuple):
@@ -52,8 +48,7 @@ def predict_slices(
         spec: What the network expects.
         batch_size: Slices per forward pass (at least 1). The result does not depend on it.
         test_time_augmentation: Average over contrast and scale variants, and the left-right mirrored stack
-            for 2.5D (7-8 times the cost), then raise the odds of bone (``TTA_VERTEBRA_THRESHOLD``). Never
-            anterior-posterior flips.
+            for 2.5D (7-8 times the cost). Never anterior-posterior flips.
         device: Torch device of the network.
         precision: "fp32", or "bf16" for autocast.
 
@@ -126,14 +121,9 @@ def predict_batch(
 def _predict_augmented(
     network: torch.nn.Module, images_nchw: torch.Tensor, spec: ModelSpec
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """Average ``predict_batch`` over the test-time variants, each brought back to the plain grid.
-
-    The odds of bone are raised so that it wins from ``TTA_VERTEBRA_THRESHOLD`` on.
-    """
+    """Average ``predict_batch`` over the test-time variants, each brought back to the plain grid."""
     results = [predict(images_nchw) for predict in _variants(network, spec)]
     probabilities = torch.stack([p for p, _ in results]).mean(dim=0)
-    probabilities[:, VERTEBRA] *= (1 - TTA_VERTEBRA_THRESHOLD) / TTA_VERTEBRA_THRESHOLD
-    probabilities /= probabilities.sum(dim=1, keepdim=True)
     offsets = [o for _, o in results if o is not None]
     return probabilities, torch.stack(offsets).mean(dim=0) if offsets else None
 
