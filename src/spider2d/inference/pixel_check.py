@@ -21,7 +21,7 @@ Spacing = tuple[float, float, float]
 """Distance of slices, rows and columns in mm."""
 
 SURE_PROBABILITY = 0.9
-WELL_READ = 0.8
+WELL_READ = 0.855
 """From this sureness on (see ``share_sure``) the header is believed without a look at other sizes."""
 MIN_SURENESS, MIN_SURE_MM2 = 0.65, 2500.0
 """What another size must reach to be believed instead, and how much must be surely a structure (body and disc
