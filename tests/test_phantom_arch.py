@@ -1,0 +1,47 @@
+"""Processes of wild patients: what they have in common, and how far they reach."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from spider2d.data.phantom import arch
+from spider2d.data.phantom.anatomy import sample_anatomy
+
+PLAIN_HABIT = arch.Habit(
+    size=1.0,
+    forward_mm=0.0,
+    up_mm=0.0,
+    tilt_deg=0.0,
+    to_sacrum_mm=0.0,
+    cortex_mm=0.5,
+    stoutness=0.0,
+    joint_cortex_mm=1.5,
+)
+
+
+def test_lowest_transverse_processes_meet_the_sacrum_in_some_patients():
+    anatomy = sample_anatomy(5)
+    frame, body = anatomy.vertebrae[0].frame, anatomy.vertebrae[0].body
+    feet = []
+    for to_sacrum_mm in (0.0, 15.0):
+        habit = replace(PLAIN_HABIT, to_sacrum_mm=to_sacrum_mm)
+        parts = arch.varied_transverse_processes(np.random.default_rng(0), frame, body, 0, False, habit)
+        feet.append(max((frame.axes.T @ (p.end - frame.centre))[1] for p in parts))
+    assert feet[1] > feet[0] + 5
+    habits = [arch.sample_habit(np.random.default_rng(seed), 0.8, 1.2) for seed in range(200)]
+    assert all(habit.cortex_mm < 0.9 and 1.2 <= habit.joint_cortex_mm <= 3.2 for habit in habits)
+    assert 0.05 < np.mean([habit.to_sacrum_mm > 0 for habit in habits]) < 0.2
+
+
+def test_stout_joint_processes_reach_beyond_the_joints_by_their_stoutness():
+    anatomy = sample_anatomy(5)
+    frames = [anatomy.sacrum.segments[0][0], *(v.frame for v in anatomy.vertebrae)]
+    bodies = [anatomy.sacrum.segments[0][1], *(v.body for v in anatomy.vertebrae)]
+    joints = arch.joint_positions(np.random.default_rng(0), frames, bodies)
+    rears = []
+    for stoutness in (0.0, 1.0):
+        habit = replace(PLAIN_HABIT, stoutness=stoutness)
+        parts = arch.stout_joint_processes(np.random.default_rng(0), frames[1], bodies[1], joints[0:2], habit)
+        assert len(parts) == 4  # an upper and a lower one on either side
+        rears.append(max((frames[1].axes.T @ (p.end - frames[1].centre))[2] + p.radii[2] for p in parts))
+    assert rears[1] > rears[0] + 5
