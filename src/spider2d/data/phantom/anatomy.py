@@ -42,13 +42,15 @@ class Anatomy:
     """The whole patient; vertebrae and discs from the bottom up, ``discs[k]`` below ``vertebrae[k]``.
 
     ``wildness`` is what ``sample_anatomy`` was given; ``cortex_mm`` is the thickness of the bones' dark
-    shell, ``arch_cortex_mm`` that of the arches' parts that have none of their own.
+    shell, ``arch_cortex_mm`` that of the arches' parts that have none of their own; ``is_fused`` tells
+    whether the lowest vertebra has grown together with the wings of the sacrum.
     """
 
     seed: int
     wildness: float
     cortex_mm: float
     arch_cortex_mm: float
+    is_fused: bool
     sex: str
     vertebrae: tuple[Vertebra, ...]
     discs: tuple[Disc, ...]
@@ -85,6 +87,7 @@ def sample_anatomy(seed: int, variant: str | None = None, wildness: float = 0.0)
         if habit:
             parts += arch.varied_transverse_processes(rng, *place, k, thoracic, habit)
             parts += arch.stout_joint_processes(rng, *place, near, habit)
+            parts += arch.sacral_wings(rng, *place, frames[0], habit) if k == 0 else ()
         parts = arch.vary_parts(rng, parts, wildness)
         parts += arch.osteophytes(disease.bridging, k, frames, bodies)
         spots = marrow.sample_spots(rng, frames[k + 1], bodies[k + 1], disease.modic[k : k + 2])
@@ -96,6 +99,7 @@ def sample_anatomy(seed: int, variant: str | None = None, wildness: float = 0.0)
         wildness=wildness,
         cortex_mm=cortex_mm,
         arch_cortex_mm=arch_cortex_mm,
+        is_fused=bool(habit and habit.is_fused),
         sex=sex,
         vertebrae=tuple(vertebrae),
         discs=tuple(discs),

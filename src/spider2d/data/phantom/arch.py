@@ -77,6 +77,10 @@ def vertebra_arch(
     return (*parts, *spinous_process(rng, frame, lamina_mm, end, thoracic, lowest))
 
 
+WING_SHARE, FUSED_SHARE = 0.25, 0.6
+WING_SIDES = ((-1,), (1,), (-1, 1), (-1, 1))
+
+
 @dataclass(frozen=True)
 class Habit:
     """What the processes of one patient have in common, apart from the vertebra they stand on.
@@ -86,6 +90,9 @@ class Habit:
         forward_mm, up_mm: How far their tips are displaced.
         tilt_deg: By how much their rear edge stands higher than the front one.
         to_sacrum_mm: How far the lowest ones reach down towards the wings of the sacrum.
+        wing_sides: Sides (-1 left, 1 right) on which the lowest vertebra has a broad wing, as transitional
+            ones have.
+        is_fused: Whether these wings have grown together with the sacrum.
         cortex_mm: Thickness of their dark shell.
         stoutness: How much the joint processes have grown (0-1), as worn joints do.
         joint_cortex_mm: Thickness of their dark shell; that of worn joints is thick.
@@ -96,20 +103,30 @@ class Habit:
     up_mm: float
     tilt_deg: float
     to_sacrum_mm: float
+    wing_sides: tuple[int, ...]
+    is_fused: bool
     cortex_mm: float
     stoutness: float
     joint_cortex_mm: float
 
 
 def sample_habit(rng: np.random.Generator, body_cortex_mm: float, arch_cortex_mm: float) -> Habit:
-    """Return the processes of a patient; in one of eight the lowest transverse ones meet the sacrum."""
+    """Return the processes of a patient.
+
+    In one of eight the lowest transverse ones meet the sacrum, and in one of four there are broad wings, far
+    more often than in life, so that networks see enough of them (Castellvi et al., Spine 9:493-495, 1984,
+    types II to IV).
+    """
     stoutness = rng.uniform(0, 1)
+    wing_sides = WING_SIDES[rng.integers(len(WING_SIDES))] if rng.random() < WING_SHARE else ()
     return Habit(
         size=rng.uniform(0.8, 1.35),
         forward_mm=rng.uniform(-3, 6),
         up_mm=rng.uniform(-4, 6),
         tilt_deg=rng.uniform(-15, 50),
         to_sacrum_mm=rng.uniform(8, 18) if rng.random() < 0.12 else 0.0,
+        wing_sides=wing_sides,
+        is_fused=bool(wing_sides) and rng.random() < FUSED_SHARE,
         cortex_mm=body_cortex_mm * rng.uniform(0.5, 1.1),
         stoutness=stoutness,
         joint_cortex_mm=arch_cortex_mm + stoutness * rng.uniform(0, 2),
@@ -147,6 +164,35 @@ def varied_transverse_processes(
             if habit.to_sacrum_mm:
                 foot = end + frame.axes @ (0, habit.to_sacrum_mm, 2)
                 parts.append(Capsule(end, foot, tuple(radii * 1.3), axes))
+    return tuple(replace(part, cortex_mm=habit.cortex_mm) for part in parts)
+
+
+def sacral_wings(
+    rng: np.random.Generator, frame: Frame, body: Body, s1: Frame, habit: Habit
+) -> tuple[Capsule, ...]:
+    """Return the wings of a transitional lowest vertebra: tall fins from its sides down onto the sacrum's.
+
+    Args:
+        rng: Source of variation.
+        frame: Pose of the lowest vertebra.
+        body: Shape of its body.
+        s1: Pose of the first sacral segment.
+        habit: Says on which sides they are, none without.
+    """
+    parts = []
+    for side in habit.wing_sides:
+        root = frame.world(
+            (side * 0.7 * body.half_width, rng.uniform(-2, 4), rng.uniform(2, body.half_depth))
+        )
+        lateral = side * (body.half_width + rng.uniform(13, 26))
+        tip = frame.world((lateral, rng.uniform(-2, 6), rng.uniform(0, body.half_depth + 8)))
+        foot_down, foot_back = rng.uniform(-12, -6), rng.uniform(-8, 10)
+        thick, deep = rng.uniform(5, 9), rng.uniform(4.5, 8.5)
+        axes = rotation(rng.uniform(-25, 25))
+        parts.append(Capsule(root, tip, (7.0, rng.uniform(6, 11), deep), axes))
+        for start, reach in ((tip, lateral), ((root + tip) / 2, (lateral + side * body.half_width) / 2)):
+            foot = s1.world((reach, foot_down, foot_back))
+            parts.append(Capsule(start, foot, (thick, 6.0, deep * rng.uniform(0.9, 1.4)), axes))
     return tuple(replace(part, cortex_mm=habit.cortex_mm) for part in parts)
 
 

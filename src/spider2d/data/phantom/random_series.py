@@ -23,6 +23,8 @@ SEQUENCE_SHARES = (0.5, 0.4, 0.1)
 CONTRAST_SHARES = {"plausible": 0.83, "fat_suppressed": 0.1, "random": 0.07}
 WILDNESS = (0.2, 0.4, 0.7)
 CLIPPED_SHARE = 0.7
+MARROW_SHARE = (0.25, 0.85)
+"""Brightness of marrow relative to fat; that of the young is hardly brighter than muscle."""
 FATS = [TISSUE[name] for name in ("deep_fat", "subcutaneous_fat", "epidural_fat", "fatty_marrow")]
 
 
@@ -53,7 +55,7 @@ def draw_grid(
     rng: np.random.Generator, thin: bool
 ) -> tuple[tuple[int, int, int], tuple[float, float, float]]:
     """Return shape and spacing (slice, row, column) of a grid that covers the spine from left to right."""
-    slice_mm, width_mm = rng.uniform(1.0, 1.8) if thin else rng.uniform(2.5, 5.5), rng.uniform(55, 95)
+    slice_mm, width_mm = rng.uniform(1.0, 1.8) if thin else rng.uniform(2.5, 5.5), rng.uniform(60, 105)
     pixel_mm = rng.uniform(0.7, 1.0)
     extent_mm = rng.uniform(220, 340), rng.uniform(180, 300)
     shape = (width_mm / slice_mm, extent_mm[0] / pixel_mm, extent_mm[1] / pixel_mm)
@@ -66,7 +68,7 @@ def draw_brightness(rng: np.random.Generator, sequence: str) -> np.ndarray:
     table = brightness_table(sequence, rng, spread=rng.uniform(0.05, 0.2))
     # On real T1 and T2 images fat is one tissue, and marrow that is no tumour is darker.
     table[FATS] = table[TISSUE["deep_fat"]] * rng.lognormal(0, 0.04, len(FATS))
-    table[TISSUE["marrow"]] = table[TISSUE["deep_fat"]] * rng.uniform(0.35, 0.85)
+    table[TISSUE["marrow"]] = table[TISSUE["deep_fat"]] * rng.uniform(*MARROW_SHARE)
     if kind == "random":
         share = np.float32(rng.uniform(0.4, 1))
         table = share * random_brightness_table(rng) + (1 - share) * table

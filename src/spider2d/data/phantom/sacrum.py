@@ -26,7 +26,8 @@ def make_sacrum(
 ) -> Sacrum:
     """Return the sacrum below the given S1, reaching to the lowest facet joints.
 
-    With ``wildness`` above 0 it has wings of their true size, with patches of fatty marrow.
+    With ``wildness`` above 0 it has wings of their true size, with patches of fatty marrow, and stouter joint
+    processes.
     """
     segments, remnants = [(s1, body)], []
     bend, frame, size = rng.uniform(0.6, 1.4), s1, body
@@ -53,7 +54,7 @@ def make_sacrum(
     parts, spots = sacral_parts(segments, joints), ()
     if wildness:
         wings = broad_wings(rng, segments, scale)
-        parts, spots = parts + wings, wing_spots(rng, wings)
+        parts, spots = parts + wings + stout_joint_processes(rng, s1, body, joints), wing_spots(rng, wings)
     return Sacrum(tuple(segments), parts, tuple(remnants), spots)
 
 
@@ -71,6 +72,20 @@ def broad_wings(
         parts.append(Capsule(start, end, (9.0, down, back), s1.axes, power=2.2))
         tail = s2.world((side * 26 * scale, rng.uniform(4, 12), rng.uniform(5, 12)))
         parts.append(Capsule((start + end) / 2, tail, (11.0, 0.75 * down, 0.75 * back), s1.axes))
+    return tuple(parts)
+
+
+def stout_joint_processes(
+    rng: np.random.Generator, s1: Frame, body: Body, joints: Joints
+) -> tuple[Capsule, ...]:
+    """Return upper joint processes as knobs on the rear of the wings, up to the front of the joints."""
+    parts = []
+    for side, joint in zip((-1, 1), joints, strict=True):
+        root = s1.world(
+            (side * rng.uniform(18, 26), rng.uniform(-2, 8), body.half_depth + rng.uniform(-4, 4))
+        )
+        tip = joint + s1.axes @ (side * rng.uniform(0, 5), rng.uniform(0, 4), -rng.uniform(3, 6))
+        parts.append(Capsule(root, tip, tuple(rng.uniform((4.5, 4.5, 4), (7, 7, 7))), s1.axes))
     return tuple(parts)
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from spider2d.data.phantom.anatomy import Anatomy
-from spider2d.data.phantom.bones import SACRUM_OWNER, Bones, frame_box, paint_bones
+from spider2d.data.phantom.bones import FAR_MM, SACRUM_OWNER, Bones, frame_box, paint_bones
 from spider2d.data.phantom.grid import Grid
 from spider2d.data.phantom.sac import paint_canal
 from spider2d.data.phantom.shapes import Body, Capsule, Frame, round_intersection, superellipse
@@ -42,6 +42,8 @@ def paint_spine(anatomy: Anatomy, grid: Grid, rough: np.ndarray) -> tuple[np.nda
     paint_spots(anatomy, grid, tissues)
     # Where two bones overlap, their common surface lies half way between the two fields.
     shared_surface = (bones.nearest - bones.second) / 2
+    if anatomy.is_fused:
+        open_fusion(anatomy, grid, bones.owner, shared_surface)
     surface = np.maximum(bones.nearest, shared_surface)
     tissues[inside & (surface > -bones.cortex_mm)] = TISSUE["cortex"]
     if anatomy.wildness:
@@ -57,6 +59,14 @@ def paint_spine(anatomy: Anatomy, grid: Grid, rough: np.ndarray) -> tuple[np.nda
         below = above
     paint_canal(anatomy.canal, grid, labels, tissues)
     return labels, tissues
+
+
+def open_fusion(anatomy: Anatomy, grid: Grid, owner: np.ndarray, shared_surface: np.ndarray) -> None:
+    """Take away the surface between the lowest vertebra and the sacrum beside their joints (in place)."""
+    lowest = anatomy.vertebrae[0]
+    right_mm = grid.coordinates(0)[:, None, None] - lowest.frame.centre[0]
+    is_beside = np.abs(right_mm) > lowest.body.half_width
+    shared_surface[is_beside & ((owner == lowest.label) | (owner == SACRUM_OWNER))] = -FAR_MM
 
 
 def paint_spots(anatomy: Anatomy, grid: Grid, tissues: np.ndarray) -> None:
