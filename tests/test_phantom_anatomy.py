@@ -1,13 +1,17 @@
 """The phantom's labels: numbering, connectivity, touching facets, plausible sizes, in all variants."""
 
+from dataclasses import replace
+
 import cc3d
 import numpy as np
 import pytest
 
+from spider2d.data.phantom import arch
 from spider2d.data.phantom.anatomy import Anatomy, sample_anatomy
 from spider2d.data.phantom.bones import SACRUM_OWNER, paint_bones
 from spider2d.data.phantom.field_of_view import place_grid, visible_labels
 from spider2d.data.phantom.grid import Grid
+from spider2d.data.phantom.sacrum import stout_joint_processes as make_stout_joints
 from spider2d.data.phantom.shapes import Body
 from spider2d.data.phantom.spine import paint_spine
 from spider2d.data.phantom.tissues import TISSUE
@@ -236,6 +240,36 @@ def test_wings_of_the_sacrum_of_wild_patients_reach_further_forward_and_down():
         gains.append(wild[1] - ordinary[1])
     assert min(gains) > 0 and np.mean(gains) > 3
     assert not sample_anatomy(3).sacrum.fat_spots
+
+
+def test_a_fused_vertebra_has_no_border_to_the_sacrum_beside_the_bodies(monkeypatch):
+    monkeypatch.setattr(arch, "WING_SHARE", 1.0)
+    monkeypatch.setattr(arch, "FUSED_SHARE", 1.0)
+    fused = sample_anatomy(2, wildness=0.4)
+    assert fused.is_fused and not sample_anatomy(2).is_fused
+    grid = place_grid(fused, (18, 170, 120), (5.0, 1.0, 1.0), np.random.default_rng(3))
+    flat = np.zeros(grid.shape_sra, np.float32)
+    bones = paint_bones(fused, grid)
+    labels, tissues = paint_spine(fused, grid, flat)
+    apart_labels, apart_tissues = paint_spine(replace(fused, is_fused=False), grid, flat)
+    changed = tissues != apart_tissues
+    lowest = fused.vertebrae[0]
+    beside = np.abs(grid.coordinates(0) - lowest.frame.centre[0]) > lowest.body.half_width
+    assert changed.sum() > 30 and not changed[~beside].any()
+    assert set(np.unique(bones.owner[changed])) == {lowest.label, SACRUM_OWNER}
+    assert np.isin(apart_tissues[changed], [TISSUE["joint"], TISSUE["cortex"]]).all()
+    grown = labels != apart_labels
+    assert grown.any() and (labels[grown] == lowest.label).all()
+
+
+def test_wild_sacrums_have_joint_processes_in_front_of_the_joints():
+    anatomy = sample_anatomy(3)
+    (s1, body), *_ = anatomy.sacrum.segments
+    joints = tuple(s1.world((side * 17.0, -16.0, body.half_depth + 13.5)) for side in (-1, 1))
+    left, right = make_stout_joints(np.random.default_rng(0), s1, body, joints)
+    for part, joint, side in ((left, joints[0], -1), (right, joints[1], 1)):
+        offset = s1.axes.T @ (part.end - joint)
+        assert 0 <= side * offset[0] <= 5 and 0 <= offset[1] <= 4 and -6 <= offset[2] <= -3
 
 
 def test_labels_of_wild_patients_leave_out_the_outer_part_of_the_cortex():

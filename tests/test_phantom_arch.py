@@ -13,6 +13,8 @@ PLAIN_HABIT = arch.Habit(
     up_mm=0.0,
     tilt_deg=0.0,
     to_sacrum_mm=0.0,
+    wing_sides=(),
+    is_fused=False,
     cortex_mm=0.5,
     stoutness=0.0,
     joint_cortex_mm=1.5,
@@ -45,3 +47,26 @@ def test_stout_joint_processes_reach_beyond_the_joints_by_their_stoutness():
         assert len(parts) == 4  # an upper and a lower one on either side
         rears.append(max((frames[1].axes.T @ (p.end - frames[1].centre))[2] + p.radii[2] for p in parts))
     assert rears[1] > rears[0] + 5
+
+
+def test_wings_reach_from_beside_the_lowest_body_to_the_sacrum_on_their_side_only():
+    anatomy = sample_anatomy(5)
+    s1, lowest = anatomy.sacrum.segments[0][0], anatomy.vertebrae[0]
+    for sides in ((), (-1,), (-1, 1)):
+        habit = replace(PLAIN_HABIT, wing_sides=sides)
+        rng = np.random.default_rng(0)
+        parts = arch.sacral_wings(rng, lowest.frame, lowest.body, s1, habit)
+        assert {int(np.sign((p.end - s1.centre)[0])) for p in parts} == set(sides)
+        assert all(part.cortex_mm == habit.cortex_mm for part in parts)
+    ends = np.array([s1.axes.T @ (part.end - s1.centre) for part in parts])
+    assert abs(ends[:, 0]).max() > lowest.body.half_width + 12
+    assert -12 <= ends[:, 1].max() <= -6  # where the wings of the sacrum begin: S1 is 28 mm tall
+
+
+def test_some_patients_have_wings_and_only_those_can_be_fused():
+    habits = [arch.sample_habit(np.random.default_rng(seed), 0.8, 1.2) for seed in range(400)]
+    winged = [habit for habit in habits if habit.wing_sides]
+    assert 0.17 < len(winged) / len(habits) < 0.33
+    assert 0.4 < np.mean([habit.is_fused for habit in winged]) < 0.8
+    assert not any(habit.is_fused for habit in habits if not habit.wing_sides)
+    assert {habit.wing_sides for habit in winged} == {(-1,), (1,), (-1, 1)}
