@@ -16,7 +16,7 @@ from spider2d import cli
 from spider2d.checkpoint import load_checkpoint, save_checkpoint
 
 PIXEL_SIZE_MM = "0.8"
-SECOND_TRAINING = ("training.steps=7000", "optimiser.learning_rate=1e-3", "seed=2")
+SECOND_TRAINING = ("training.steps=17500", "optimiser.learning_rate=1e-3", "seed=2")
 CONFIG = cli.PROJECT_ROOT / "experiments" / "synthetic_2d.yaml"
 
 

@@ -39,6 +39,12 @@ def look(volume, network):
     return believable_spacing(network, array_sra, spacing_sra_mm, spec())
 
 
+def give_looks(monkeypatch, looks):
+    """Let the sizes, in their order, give these shares and mm2."""
+    pixels = iter([(share, sure_mm2 / PIXEL_MM**2) for share, sure_mm2 in looks])
+    monkeypatch.setattr(pixel_check, "share_sure", lambda _: next(pixels))
+
+
 @pytest.mark.parametrize("factors", [(f, g) for f in FACTORS for g in (1.0, f)])
 def test_the_size_at_which_the_network_is_sure_is_found(factors):
     volume, _ = stated(*factors)
@@ -67,9 +73,10 @@ def test_another_size_must_be_sure_and_clearly_better(
     monkeypatch, as_stated, tried, other, sure_mm2, changed
 ):
     """``tried`` is the place in FACTORS of the rows' factor that looks better."""
-    shares = iter([as_stated] + [0.1] * 2 * tried + [other] + [0.1] * 20)
     network = SureAtTrueSize()
-    monkeypatch.setattr(pixel_check, "share_sure", lambda _: (next(shares), sure_mm2 / PIXEL_MM**2))
+    give_looks(
+        monkeypatch, [(share, sure_mm2) for share in [as_stated, *[0.1] * 2 * tried, other, *[0.1] * 20]]
+    )
     volume = stated(1, 1)[0]
     expected_row_mm = PIXEL_MM * (FACTORS[tried] if changed else 1)
     assert look(volume, network) == pytest.approx((4.0, expected_row_mm, PIXEL_MM))
@@ -77,8 +84,7 @@ def test_another_size_must_be_sure_and_clearly_better(
 
 
 def test_a_sure_network_looks_once(monkeypatch):
-    shares = iter([pixel_check.WELL_READ, 1.0])
-    monkeypatch.setattr(pixel_check, "share_sure", lambda _: (next(shares), 1e4))
+    give_looks(monkeypatch, [(pixel_check.WELL_READ, 5000), (1.0, 5000)])
     volume = stated(1, 1)[0]
     assert look(volume, SureAtTrueSize()) == volume.geometry.spacing_sra_mm
 
@@ -109,6 +115,35 @@ def test_neighbouring_slices_are_seen_by_networks_that_look_at_them():
     array_sra = array_sra * np.array([0.2, 0.4, 0.6, 0.8, 1, 0.5, 0.3, 0.2, 0.1])[:, None, None]
     believable_spacing(network, array_sra, (4.0, PIXEL_MM, PIXEL_MM), plan)
     assert network.seen[1] > network.seen[0] > network.seen[2]
+
+
+@pytest.mark.parametrize(
+    ("stated", "other", "slices", "changed"),
+    [
+        ((0.50, 600), (0.59, 520), 1, True),  # 812 mm2 as stated: 1.35 times as much
+        ((0.50, 600), (0.57, 520), 1, False),  # hardly surer
+        ((0.50, 600), (0.59, 480), 1, False),  # of hardly more
+        ((0.50, 200), (0.59, 310), 1, False),  # of 484 mm2 as stated: too little
+        ((0.50, 600), (0.59, 520), 9, False),  # a volume has other slices
+        ((0.50, 2600), (0.64, 2240), 1, False),  # a slice through the bodies must be surer still
+    ],
+)
+def test_a_lone_slice_beside_the_bodies_is_seen_smaller_if_more_of_it_is_then_surer(
+    monkeypatch, stated, other, slices, changed
+):
+    looks = [stated] + [(0.4, 100.0)] * 20
+    looks[1 + 2 * FACTORS.index(0.8) + 1] = other  # rows and columns by 0.8
+    give_looks(monkeypatch, looks)
+    array_sra = np.tile(np.arange(60.0), (slices, 60, 1))
+    factor = 0.8 if changed else 1.0
+    found = believable_spacing(SureAtTrueSize(), array_sra, (4.0, 1.0, 1.0), spec())
+    assert found == pytest.approx((4.0, factor, factor))
+
+
+def test_rows_alone_or_larger_pixels_are_not_believed_beside_the_bodies(monkeypatch):
+    give_looks(monkeypatch, [(0.5, 600), *[(0.6, 2400), (0.4, 100)] * 3, *[(0.6, 2400)] * 4])
+    array_sra = np.tile(np.arange(60.0), (1, 60, 1))
+    assert believable_spacing(SureAtTrueSize(), array_sra, (4.0, 1.0, 1.0), spec()) == (4.0, 1.0, 1.0)
 
 
 def test_a_slice_that_shows_little_bone_tells_nothing():

@@ -19,6 +19,8 @@ from spider2d.models.spec import ModelSpec
 
 Spacing = tuple[float, float, float]
 """Distance of slices, rows and columns in mm."""
+Look = tuple[float, float]
+"""What a size gives: the share of ``share_sure``, and how many mm2 of that size are sure."""
 
 SURE_PROBABILITY = 0.9
 WELL_READ = 0.855
@@ -33,6 +35,10 @@ FACTORS = (0.55, 0.65, 0.8, 1.25, 1.5)
 """What the size of rows, or of rows and columns, is multiplied by; networks bear 0.8 to 1.25 well."""
 MAX_SEEN_MM = 600.0
 """Larger fields of view are not tried."""
+BESIDE_BODIES_GAIN, BESIDE_BODIES_RATIO, BESIDE_BODIES_MM2 = 0.08, 1.3, 500.0
+"""A lone slice of which less than ``MIN_SURE_MM2`` is sure lies beside the bodies, with no other to judge by.
+It is seen smaller, rows and columns alike, where it is then surer by so much, of so many times as much of the
+picture, and of so much at all (in mm2 as stated); of several such sizes, at that which is sure of most."""
 
 
 def believable_spacing(
@@ -63,25 +69,45 @@ def believable_spacing(
     first = min(*needed, middle)
     seen_sra = array_sra[first : max(*needed, middle) + 1]
 
-    def look(spacing: Spacing) -> tuple[float, float]:
+    def look(spacing: Spacing) -> Look:
         stack_shw, _ = prepare_stack(seen_sra, spacing, spec.pixel_size_mm, window=window)
         batches = predict_slices(network, stack_shw, slice_mm, spec, 1, device=device, precision=precision)
         share, pixels = share_sure(next(islice(batches, middle - first, None)).probabilities)
         return share, pixels * spec.pixel_size_mm**2
 
-    as_stated, _ = look(spacing_sra_mm)
-    if as_stated >= WELL_READ:
+    stated = look(spacing_sra_mm)
+    if stated[0] >= WELL_READ:
         return spacing_sra_mm
     others = [(slice_mm, row_mm * f, column_mm * g) for f in FACTORS for g in (1.0, f)]
     extents_mm = {spacing: np.multiply(array_sra.shape, spacing)[1:].max() for spacing in others}
     found = {spacing: look(spacing) for spacing in others if extents_mm[spacing] <= MAX_SEEN_MM}
-    shares = {
+    believable = _surer(found, spacing_sra_mm, stated)
+    if not believable and len(array_sra) == 1 and stated[1] < MIN_SURE_MM2:
+        believable = _surer_beside_bodies(found, spacing_sra_mm, stated)
+    return max(believable, key=believable.get, default=spacing_sra_mm)
+
+
+def _surer(found: dict[Spacing, Look], stated_mm: Spacing, stated: Look) -> dict[Spacing, float]:
+    """Return the sizes at which a slice through the bodies is clearly surer than as stated, and how sure."""
+    return {
         spacing: share
         for spacing, (share, sure_mm2) in found.items()
-        if sure_mm2 >= MIN_SURE_MM2
-        and share >= max(MIN_SURENESS, as_stated + _min_gain(spacing, spacing_sra_mm))
+        if sure_mm2 >= MIN_SURE_MM2 and share >= max(MIN_SURENESS, stated[0] + _min_gain(spacing, stated_mm))
     }
-    return max(shares, key=shares.get, default=spacing_sra_mm)
+
+
+def _surer_beside_bodies(
+    found: dict[Spacing, Look], stated_mm: Spacing, stated: Look
+) -> dict[Spacing, float]:
+    """Return the smaller sizes at which a slice beside the bodies is surer, and of how many mm2 as stated."""
+    needed_mm2 = max(BESIDE_BODIES_MM2, BESIDE_BODIES_RATIO * stated[1])
+    as_stated_mm2 = {
+        spacing: sure_mm2 * float(np.prod(stated_mm) / np.prod(spacing))
+        for spacing, (share, sure_mm2) in found.items()
+        if max(spacing[1] / stated_mm[1], spacing[2] / stated_mm[2]) < 1
+        and share >= stated[0] + BESIDE_BODIES_GAIN
+    }
+    return {spacing: mm2 for spacing, mm2 in as_stated_mm2.items() if mm2 >= needed_mm2}
 
 
 def _min_gain(spacing: Spacing, stated: Spacing) -> float:
