@@ -140,6 +140,16 @@ def test_a_lone_slice_beside_the_bodies_is_seen_smaller_if_more_of_it_is_then_su
     assert found == pytest.approx((4.0, factor, factor))
 
 
+def test_of_several_sizes_beside_the_bodies_that_which_is_sure_of_most_is_taken(monkeypatch):
+    looks = [(0.5, 600), *[(0.4, 100)] * 20]
+    looks[1 + 2 * FACTORS.index(0.8) + 1] = (0.6, 640)  # 1000 mm2 as stated
+    looks[1 + 2 * FACTORS.index(0.65) + 1] = (0.7, 380)  # 899 mm2 as stated
+    give_looks(monkeypatch, looks)
+    array_sra = np.tile(np.arange(60.0), (1, 60, 1))
+    found = believable_spacing(SureAtTrueSize(), array_sra, (4.0, 1.0, 1.0), spec())
+    assert found == pytest.approx((4.0, 0.8, 0.8))
+
+
 def test_rows_alone_or_larger_pixels_are_not_believed_beside_the_bodies(monkeypatch):
     give_looks(monkeypatch, [(0.5, 600), *[(0.6, 2400), (0.4, 100)] * 3, *[(0.6, 2400)] * 4])
     array_sra = np.tile(np.arange(60.0), (1, 60, 1))
