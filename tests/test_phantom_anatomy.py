@@ -1,20 +1,14 @@
 """The phantom's labels: numbering, connectivity, touching facets, plausible sizes, in all variants."""
 
-from dataclasses import replace
-
 import cc3d
 import numpy as np
 import pytest
 
-from spider2d.data.phantom import arch
 from spider2d.data.phantom.anatomy import Anatomy, sample_anatomy
-from spider2d.data.phantom.bones import SACRUM_OWNER, paint_bones
 from spider2d.data.phantom.field_of_view import place_grid, visible_labels
 from spider2d.data.phantom.grid import Grid
-from spider2d.data.phantom.sacrum import stout_joint_processes as make_stout_joints
 from spider2d.data.phantom.shapes import Body
 from spider2d.data.phantom.spine import paint_spine
-from spider2d.data.phantom.tissues import TISSUE
 from spider2d.data.phantom.variants import VARIANTS
 from spider2d.labels import CANAL_LABEL, DISC_OFFSET
 
@@ -221,77 +215,6 @@ def test_wild_patients_have_slimmer_waists_wider_discs_and_longer_processes(seed
 
     assert reach(wild) > wild.vertebrae[0].body.half_width + 8
     assert len(wild.vertebrae[0].arch) > len(ordinary.vertebrae[0].arch)
-
-
-def test_wings_of_the_sacrum_of_wild_patients_reach_further_forward_and_down():
-    def reach(anatomy):
-        """Largest extent of the sacrum's parts in S1's frame: right, down, and front (mm)."""
-        s1 = anatomy.sacrum.segments[0][0]
-        ends = np.array(
-            [[s1.axes.T @ (end - s1.centre) for end in (p.start, p.end)] for p in anatomy.sacrum.parts]
-        )
-        radii = np.array([p.radii for p in anatomy.sacrum.parts])[:, None]
-        return (ends + radii)[..., 0].max(), (radii - ends)[..., 2].max()
-
-    gains = []
-    for seed in range(3, 9):
-        wild, ordinary = reach(sample_anatomy(seed, wildness=0.4)), reach(sample_anatomy(seed))
-        assert wild[0] > 48
-        gains.append(wild[1] - ordinary[1])
-    assert min(gains) > 0 and np.mean(gains) > 3
-    assert not sample_anatomy(3).sacrum.fat_spots
-
-
-def test_a_fused_vertebra_has_no_border_to_the_sacrum_beside_the_bodies(monkeypatch):
-    monkeypatch.setattr(arch, "WING_SHARE", 1.0)
-    monkeypatch.setattr(arch, "FUSED_SHARE", 1.0)
-    fused = sample_anatomy(2, wildness=0.4)
-    assert fused.is_fused and not sample_anatomy(2).is_fused
-    grid = place_grid(fused, (18, 170, 120), (5.0, 1.0, 1.0), np.random.default_rng(3))
-    flat = np.zeros(grid.shape_sra, np.float32)
-    bones = paint_bones(fused, grid)
-    labels, tissues = paint_spine(fused, grid, flat)
-    apart_labels, apart_tissues = paint_spine(replace(fused, is_fused=False), grid, flat)
-    changed = tissues != apart_tissues
-    lowest = fused.vertebrae[0]
-    beside = np.abs(grid.coordinates(0) - lowest.frame.centre[0]) > lowest.body.half_width
-    assert changed.sum() > 30 and not changed[~beside].any()
-    assert set(np.unique(bones.owner[changed])) == {lowest.label, SACRUM_OWNER}
-    assert np.isin(apart_tissues[changed], [TISSUE["joint"], TISSUE["cortex"]]).all()
-    grown = labels != apart_labels
-    assert grown.any() and (labels[grown] == lowest.label).all()
-
-
-def test_wild_sacrums_have_joint_processes_in_front_of_the_joints():
-    anatomy = sample_anatomy(3)
-    (s1, body), *_ = anatomy.sacrum.segments
-    joints = tuple(s1.world((side * 17.0, -16.0, body.half_depth + 13.5)) for side in (-1, 1))
-    left, right = make_stout_joints(np.random.default_rng(0), s1, body, joints)
-    for part, joint, side in ((left, joints[0], -1), (right, joints[1], 1)):
-        offset = s1.axes.T @ (part.end - joint)
-        assert 0 <= side * offset[0] <= 5 and 0 <= offset[1] <= 4 and -6 <= offset[2] <= -3
-
-
-def test_labels_of_wild_patients_leave_out_the_outer_part_of_the_cortex():
-    for wildness in (0.0, 0.4):
-        anatomy = sample_anatomy(3, wildness=wildness)
-        grid = place_grid(anatomy, (12, 200, 150), (4.0, 0.8, 0.8), np.random.default_rng(3))
-        flat = np.zeros(grid.shape_sra, np.float32)
-        labels, tissues = paint_spine(anatomy, grid, flat)
-        bones = paint_bones(anatomy, grid)
-        # Away from other bones and from the canal, which is painted over the arches.
-        alone = (bones.owner < SACRUM_OWNER) & (bones.second > 5) & (labels != CANAL_LABEL)
-        depth_mm, cortex_mm = -bones.nearest, bones.cortex_mm
-        in_vertebra = (labels > 0) & (labels < CANAL_LABEL)
-        left_out_mm = np.where(cortex_mm > 1.2, cortex_mm - 0.6, cortex_mm / 2)
-        assert in_vertebra[alone & (depth_mm > 0) & (depth_mm > 1.01 * left_out_mm)].all()
-        outer = alone & (depth_mm > 0) & (depth_mm < 0.99 * left_out_mm)
-        assert outer.sum() > 1000 and (tissues[outer] == TISSUE["cortex"]).mean() > 0.95
-        assert in_vertebra[outer].mean() == (0.0 if wildness else 1.0)
-    own = {part.cortex_mm for vertebra in anatomy.vertebrae for part in vertebra.arch} - {None}
-    assert len(own) == 2 and min(own) < anatomy.arch_cortex_mm < max(own)  # transverse and joint processes
-    shells_mm = {anatomy.cortex_mm, anatomy.arch_cortex_mm, *own}
-    assert set(np.unique(bones.cortex_mm[bones.nearest < 0])) == {np.float32(mm) for mm in shells_mm}
 
 
 def test_side_waist_narrows_the_side_walls_alone():

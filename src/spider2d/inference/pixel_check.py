@@ -1,8 +1,9 @@
 """Whether pixels are as large as the header says, judged by where the network is surest.
 
 Some files state wrong pixels: pictures that never had a header, series resampled or converted carelessly.
-The network sees millimetres: it cuts bodies that look twice too tall in two, misses those that look too
-small, and is less sure of both than it is at the true size.
+The network sees millimetres: where bodies look far too tall or too small it cuts them in two or misses
+them, and is less sure of them than at the true size. One trained on a wide range of magnifications bears
+more, and tells less.
 """
 
 from itertools import islice
@@ -27,18 +28,19 @@ WELL_READ = 0.855
 """From this sureness on (see ``share_sure``) the header is believed without a look at other sizes."""
 MIN_SURENESS, MIN_SURE_MM2 = 0.65, 2500.0
 """What another size must reach to be believed instead, and how much must be surely a structure (body and disc
-have about 1000 mm2): slices beside the bodies tell nothing."""
+have about 1000 mm2). Slices beside the bodies have less: see ``BESIDE_BODIES_GAIN``."""
 MIN_GAIN, MIN_GAIN_LARGER = 0.045, 0.08
 """By how much it must exceed the stated size, and by how much if it is larger: what is seen larger has less
 rim, of which no network is sure."""
 FACTORS = (0.55, 0.65, 0.8, 1.25, 1.5)
-"""What the size of rows, or of rows and columns, is multiplied by; networks bear 0.8 to 1.25 well."""
+"""What the size of rows, or of rows and columns, is multiplied by."""
 MAX_SEEN_MM = 600.0
 """Larger fields of view are not tried."""
 BESIDE_BODIES_GAIN, BESIDE_BODIES_RATIO, BESIDE_BODIES_MM2 = 0.08, 1.3, 500.0
 """A lone slice of which less than ``MIN_SURE_MM2`` is sure lies beside the bodies, with no other to judge by.
-It is seen smaller, rows and columns alike, where it is then surer by so much, of so many times as much of the
-picture, and of so much at all (in mm2 as stated); of several such sizes, at that which is sure of most."""
+It is seen smaller, rows and columns alike, where the share that is sure rises by the first, and what is sure
+covers the second times as much of the picture and at least the third (mm2 as stated). Of several such sizes
+that which is sure of most is taken."""
 
 
 def believable_spacing(
@@ -104,8 +106,7 @@ def _surer_beside_bodies(
     as_stated_mm2 = {
         spacing: sure_mm2 * float(np.prod(stated_mm) / np.prod(spacing))
         for spacing, (share, sure_mm2) in found.items()
-        if max(spacing[1] / stated_mm[1], spacing[2] / stated_mm[2]) < 1
-        and share >= stated[0] + BESIDE_BODIES_GAIN
+        if spacing[1] < stated_mm[1] and spacing[2] < stated_mm[2] and share >= stated[0] + BESIDE_BODIES_GAIN
     }
     return {spacing: mm2 for spacing, mm2 in as_stated_mm2.items() if mm2 >= needed_mm2}
 
