@@ -9,13 +9,22 @@ import argparse
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from spider2d import cli
 from spider2d.atomic_write import write_text
-from spider2d.data.volume import read_mask, to_canonical, volume_name
+from spider2d.data.volume import (
+    Volume,
+    read_mask,
+    read_volume,
+    to_canonical,
+    volume_name,
+    write_volume,
+)
 from spider2d.errors import DatasetError
 from spider2d.labels import DISC, VERTEBRA, class_of_label, classes_of_labels
 
@@ -36,6 +45,7 @@ are for reporting only."""
 SACRAL_BODY = 26
 BODY_FOUND_RECALL = 0.5
 DISC_FOUND_DICE = 0.1
+SIZE_WARNINGS = ("pixel_size", "disc_distance")
 BODY_MERGED_RECALL = 0.2
 """Two bodies count as merged when one predicted vertebra covers at least this share of each."""
 
@@ -48,8 +58,27 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--half", choices=("development", "report", "all"), default="all", help="which patients"
     )
+    parser.add_argument(
+        "--stated-size",
+        nargs=2,
+        type=positive_factor,
+        default=(1.0, 1.0),
+        metavar=("ROWS", "COLUMNS"),
+        help="falsify the headers: rows and columns stated this many times as large as they are",
+    )
+    parser.add_argument(
+        "--tta", action=argparse.BooleanOptionalAction, help="as of src/infer_volume.py, for single slices"
+    )
     parser.add_argument("--output", type=Path, default=Path("predictions/real"))
     return parser.parse_args(argv)
+
+
+def positive_factor(text: str) -> float:
+    """Read a finite number above 0 from the command line."""
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is no factor; needed: a number above 0, as 1.5")
+    return value
 
 
 def cases_of(folder: Path, half: str) -> list[Path]:
@@ -65,15 +94,32 @@ def cases_of(folder: Path, half: str) -> list[Path]:
     ]
 
 
-def infer(folder: Path, output: Path, checkpoint: Path | None, half: str) -> None:
+def infer(folder: Path, output: Path, args: argparse.Namespace) -> None:
     """Run the documented inference script on the images of one folder."""
-    images = [str(path) for path in cases_of(folder, half)]
-    command = [sys.executable, str(cli.PROJECT_ROOT / "src" / "infer_volume.py"), *images]
+    rows_2d = ROWS_2D if folder.name == SLICES else None
+    images = cases_of(folder, args.half)
+    if tuple(args.stated_size) != (1.0, 1.0):
+        images = [falsify_size(image, output / "stated", args.stated_size, rows_2d) for image in images]
+    command = [sys.executable, str(cli.PROJECT_ROOT / "src" / "infer_volume.py"), *map(str, images)]
     command += ["--output", str(output), "--preview"]
-    command += ["--rows-2d", ROWS_2D] if folder.name == SLICES else []
-    command += ["--checkpoint", str(checkpoint)] if checkpoint else []
+    command += ["--rows-2d", rows_2d] if rows_2d else []
+    command += ["--checkpoint", str(args.checkpoint)] if args.checkpoint else []
+    if rows_2d and args.tta is not None:
+        command += ["--tta" if args.tta else "--no-tta"]
     if subprocess.run(command, check=False).returncode != 0:
-        raise DatasetError(f"inference failed on {images}; its message stands above")
+        raise DatasetError(f"inference failed on {len(images)} images of {folder}; its message stands above")
+
+
+def falsify_size(path: Path, folder: Path, factors_rc: Sequence[float], rows_2d: str | None) -> Path:
+    """Write an image into a folder, rows and columns stated larger by two factors; return its path."""
+    volume = read_volume(path, rows_2d)
+    _, row_axis, column_axis = volume.geometry.orientation.axes_xyz
+    spacing_xyz_mm = list(volume.geometry.spacing_xyz_mm)
+    spacing_xyz_mm[row_axis] *= factors_rc[0]
+    spacing_xyz_mm[column_axis] *= factors_rc[1]
+    geometry = replace(volume.geometry, spacing_xyz_mm=tuple(spacing_xyz_mm))
+    write_volume(folder / path.name, Volume(volume.array_zyx, geometry))
+    return folder / path.name
 
 
 def pairs(folder: Path, predictions: Path, half: str) -> list[tuple[str, np.ndarray, np.ndarray, tuple]]:
@@ -194,21 +240,26 @@ def main(args: argparse.Namespace) -> None:
     results: dict[str, dict[str, dict]] = {}
     for name in (SLICES, *BODIES, DISCS):
         predictions = args.output / name
-        infer(args.realdata / name, predictions, args.checkpoint, args.half)
+        infer(args.realdata / name, predictions, args)
         results[name] = {}
         for case, reference, prediction, spacing_sra_mm in pairs(
             args.realdata / name, predictions, args.half
         ):
             if name == SLICES:
-                results[name][case] = score_slice(reference, prediction, spacing_sra_mm)
-            elif name == DISCS:
-                results[name][case] = score_discs(reference, prediction)
+                score = score_slice(reference, prediction, spacing_sra_mm)
             else:
-                results[name][case] = score_bodies(reference, prediction)
+                score = (score_discs if name == DISCS else score_bodies)(reference, prediction)
+            results[name][case] = score | {"warnings": warnings_of(predictions / f"{case}.json")}
     print_summary(results)
+    print_warnings(results)
     path = args.output / "real_data.json"
     write_text(path, json.dumps(without_nan(results), indent=1))
     print(f"\nwrote {path}; overlay pictures lie beside the masks in {args.output}")
+
+
+def warnings_of(report: Path) -> list[str]:
+    """Return the codes of the warnings in the report of one volume."""
+    return [warning["code"] for warning in json.loads(report.read_text(encoding="utf-8"))["warnings"]]
 
 
 def without_nan(value: object) -> object:
@@ -243,6 +294,14 @@ def print_summary(results: dict[str, dict[str, dict]]) -> None:
         f"{DISCS}: {sum(r['found'] for r in discs)}/{sum(r['discs'] for r in discs)} discs found, "
         f"mean Dice {np.mean([r['dice'] for r in discs]):.3f}"
     )
+
+
+def print_warnings(results: dict[str, dict[str, dict]]) -> None:
+    """Print in how many volumes of each folder the pixel size was doubted, one line per folder."""
+    for name, scores in results.items():
+        counts = {code: sum(code in row["warnings"] for row in scores.values()) for code in SIZE_WARNINGS}
+        told = ", ".join(f"{code} in {count}" for code, count in counts.items())
+        print(f"{name}: warnings of the pixel size: {told} of {len(scores)}")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,10 @@ from spider2d.data.phantom.clutter import (
     fat_lobules,
     fat_pads,
     intertransverse_muscles,
+    quadratus_lumborum,
+    ribs,
     sample_clutter,
+    transverse_tip,
 )
 
 
@@ -51,3 +54,30 @@ def test_muscles_between_transverse_processes_run_upwards_beside_the_bodies(wild
         nearest = min(wild.vertebrae, key=lambda v: np.linalg.norm(v.frame.centre - part.start))
         right, _, posterior = nearest.frame.axes.T @ (part.start - nearest.frame.centre)
         assert abs(right) > nearest.body.half_width - 8 and posterior > 0
+
+
+def local(vertebra, point):
+    """Return a position in a vertebra's own coordinates: right, down, posterior (mm)."""
+    return vertebra.frame.axes.T @ (point - vertebra.frame.centre)
+
+
+def test_ribs_pass_in_front_of_the_transverse_processes_of_their_vertebrae(wild):
+    shells = [part for name, part in ribs(np.random.default_rng(1), wild) if name == "cortex"]
+    thoracic = wild.vertebrae[wild.disease.n_lumbar :]
+    for vertebra in thoracic:
+        for side in (-1, 1):
+            tip = local(vertebra, transverse_tip(vertebra, side))
+            right, down, back = np.array([local(vertebra, shell.end) - tip for shell in shells]).T
+            passing = (side * right >= 0) & (side * right <= 6) & (np.abs(down) <= 5)
+            assert side * tip[0] > 0 and (passing & (back >= -14) & (back <= -5.5)).any()
+    assert abs(local(thoracic[0], shells[0].start)[0]) == pytest.approx(thoracic[0].body.half_width)
+
+
+def test_quadratus_lumborum_leads_from_the_lowest_vertebra_to_the_last_ribs(wild):
+    things = quadratus_lumborum(np.random.default_rng(1), wild)
+    assert {name for name, _ in things} == {"muscle"}
+    assert len(things) == 2 * wild.disease.n_lumbar
+    for (_, part), (_, following) in zip(things[:-1], things[1:], strict=True):
+        assert (part.end == following.start).all() or part is things[len(things) // 2 - 1][1]
+    rights = [local(wild.vertebrae[0], part.start)[0] for _, part in things[:: wild.disease.n_lumbar]]
+    assert rights[0] < -wild.vertebrae[0].body.half_width - 13 and rights[1] > -rights[0] / 3

@@ -2,7 +2,14 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from load_script import load_script
+from painted_spine import LPS, PIR, paint_volume, spec
+
+from spider2d.checkpoint import save_checkpoint
+from spider2d.data.volume import read_volume, to_canonical, write_volume
+from spider2d.errors import DatasetError
+from spider2d.models.unet2d import build_network
 
 real_data = load_script("experiments/real_data.py")
 
@@ -93,3 +100,49 @@ def test_nan_becomes_null():
         json.dumps(real_data.without_nan({"a": {"b": float("nan"), "c": 1.5}}))
         == '{"a": {"b": null, "c": 1.5}}'
     )
+
+
+@pytest.mark.parametrize("grid", [LPS, PIR])
+def test_falsified_headers_state_rows_and_columns_larger_and_keep_the_image(tmp_path, grid):
+    volume = paint_volume(grid)[0]
+    write_volume(tmp_path / "1_t1.mha", volume)
+    path = real_data.falsify_size(tmp_path / "1_t1.mha", tmp_path / "stated", (1.5, 0.5), None)
+    array_sra, spacing_sra_mm = to_canonical(read_volume(path))
+    expected_sra, true_sra_mm = to_canonical(volume)
+    assert spacing_sra_mm == pytest.approx(np.multiply(true_sra_mm, (1, 1.5, 0.5)))
+    np.testing.assert_array_equal(array_sra, expected_sra)
+
+
+def test_inference_sees_the_falsified_header_and_its_warnings_are_read(tmp_path):
+    plan = spec(offset_head=True, decoder_channels=(8, 8, 8, 8, 8), pixel_size_mm=1.6)
+    network = build_network(plan)
+    with torch.no_grad():
+        network.segmentation_head[0].weight.zero_()
+        network.segmentation_head[0].bias.copy_(torch.tensor([9.0, 0, 0, 0, 0, 0]))  # background everywhere
+    save_checkpoint(tmp_path / "tiny.pt", plan, network.state_dict(), {})
+    folder, volume = tmp_path / real_data.DISCS, paint_volume(LPS)[0]
+    write_volume(folder / "images" / "11_t2.mha", volume)
+    write_volume(folder / "images" / "20_t2.mha", volume)
+    options = ["--checkpoint", tmp_path / "tiny.pt", "--half", "development", "--stated-size", 1.5, 1.5]
+    args = real_data.parse_args([str(tmp_path), *map(str, options)])
+    real_data.infer(folder, tmp_path / "out", args)
+    assert [path.name for path in (tmp_path / "out").glob("*.mha")] == ["11_t2.mha"]
+    report = json.loads((tmp_path / "out" / "11_t2.json").read_text())
+    expected = np.multiply(volume.geometry.spacing_sra_mm, (1, 1.5, 1.5))
+    assert report["spacing_sra_mm"] == pytest.approx(expected, abs=1e-4)
+    assert "nothing_found" in real_data.warnings_of(tmp_path / "out" / "11_t2.json")
+    with pytest.raises(DatasetError, match="no such folder"):
+        real_data.infer(tmp_path / real_data.SLICES, tmp_path / "out", args)
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "nan", "inf", "x"])
+def test_impossible_factors_are_refused(text, capsys):
+    with pytest.raises(SystemExit):
+        real_data.parse_args(["folder", "--stated-size", "1", text])
+    assert "--stated-size" in capsys.readouterr().err
+
+
+def test_volumes_with_a_doubted_pixel_size_are_counted(capsys):
+    rows = {"a": {"warnings": ["pixel_size", "disc_distance"]}, "b": {"warnings": ["disc_distance"]}}
+    real_data.print_warnings({real_data.DISCS: rows})
+    assert "pixel_size in 1, disc_distance in 2 of 2" in capsys.readouterr().out

@@ -140,15 +140,18 @@ def varied_transverse_processes(
 
     They are flat plates, taller than deep, with an uneven crest. The lower a vertebra, the further forward
     they stand; on the lowest one, whose processes are the stoutest, they spring from the side of the body.
+    Those of thoracic vertebrae are shorter and point backwards: ribs pass in front of them.
     """
     parts, depth = [], body.half_depth
     forward = habit.forward_mm + max(0, 2 - k) * rng.uniform(2, 5) + rng.normal(0, 1.5)
+    if thoracic:
+        forward = rng.uniform(-10, -1)
     down = -0.3 * body.half_height - habit.up_mm + rng.normal(0, 2)
     radii = np.array((3.5, rng.uniform(3, 6.2), rng.uniform(2.4, 4.5))) * habit.size
     radii *= (1, 1.1, 1.9) if k == 0 else (1, 1, 1)
     axes = frame.axes @ rotation(habit.tilt_deg + rng.normal(0, 10))
     for side in (-1, 1):
-        reach = body.half_width + (rng.uniform(2, 8) if thoracic else rng.uniform(9, 24))
+        reach = body.half_width + (rng.uniform(0, 12) if thoracic else rng.uniform(9, 24))
         base = np.array((side * 0.6 * body.half_width, -0.38 * body.half_height, depth + 7.0))
         tip = np.array((side * reach, down + rng.normal(0, 1.5), depth + 12 - forward + rng.normal(0, 1.5)))
         middle, end = (base + tip) / 2, frame.world(tip)

@@ -7,6 +7,7 @@ from spider2d.data.phantom.shapes import Capsule, rotation
 
 Things = list[tuple[str, Capsule]]
 CORTEX_MM = 1.0
+SACRAL_PAD_SHARE = 0.5
 RANDOM_TISSUES = ("muscle", "deep_fat", "organ", "bowel", "vessel", "slow_vessel", "muscle_fat", "ligament")
 
 
@@ -22,6 +23,7 @@ def sample_clutter(rng: np.random.Generator, anatomy: Anatomy) -> Things:
         + fat_lobules(rng, anatomy)
         + fat_pads(rng, anatomy)
         + segmental_vessels(rng, anatomy)
+        + quadratus_lumborum(rng, anatomy)
         + intertransverse_muscles(rng, anatomy)
         + ribs(rng, anatomy)
         + iliac_bones(rng, anatomy)
@@ -58,20 +60,34 @@ def fat_lobules(rng: np.random.Generator, anatomy: Anatomy) -> Things:
 
 
 def fat_pads(rng: np.random.Generator, anatomy: Anatomy) -> Things:
-    """Return smooth pads of fat behind and beside the arches, with a few small dark specks in them."""
+    """Return smooth pads of fat behind and beside the arches; large ones fill the corner above the sacrum."""
     things, crowd = [], rng.uniform(-0.5, 2)
     for vertebra in anatomy.vertebrae:
         for _ in range(rng.poisson(max(crowd, 0))):
             start, axes = place_by_arch(rng, vertebra, (0, 42))
             end = start + axes[:, 1] * rng.uniform(0.1, 22)
-            radii = rng.uniform(3, 9, 3)
-            things.append(("deep_fat", Capsule(start, end, tuple(radii), axes)))
-            for _ in range(rng.integers(0, 5)):
-                speck = start + rng.uniform(0, 1) * (end - start) + axes @ (rng.uniform(-0.8, 0.8, 3) * radii)
-                size = tuple(rng.uniform(0.6, 1.6, 3))
-                things.append(
-                    ("muscle_fat", Capsule(speck, speck + axes[:, 1] * rng.uniform(0.1, 5), size, axes))
-                )
+            things += fat_pad(rng, start, end, rng.uniform(3, 9, 3), axes)
+    lowest = anatomy.vertebrae[0]
+    for side in (-1, 1):
+        if rng.random() < SACRAL_PAD_SHARE:
+            lateral, down = side * (lowest.body.half_width + rng.uniform(0, 25)), rng.uniform(-6, 18)
+            start = lowest.frame.world((lateral, down, lowest.body.half_depth + rng.uniform(14, 30)))
+            axes = lowest.frame.axes @ rotation(*rng.uniform(-40, 40, 3))
+            end = start + axes[:, 1] * rng.uniform(0.1, 15)
+            things += fat_pad(rng, start, end, rng.uniform((7, 5, 5), (16, 12, 11)), axes)
+    return things
+
+
+def fat_pad(
+    rng: np.random.Generator, start: np.ndarray, end: np.ndarray, radii: np.ndarray, axes: np.ndarray
+) -> Things:
+    """Return a pad of fat with a few small dark specks in it, the more the larger it is."""
+    things: Things = [("deep_fat", Capsule(start, end, tuple(radii), axes))]
+    for _ in range(rng.integers(0, 1 + round(radii.mean()))):
+        speck = start + rng.uniform(0, 1) * (end - start) + axes @ (rng.uniform(-0.8, 0.8, 3) * radii)
+        size = tuple(rng.uniform(0.6, 1.6, 3))
+        stop = speck + axes[:, 1] * rng.uniform(0.1, 5)
+        things.append(("muscle_fat", Capsule(speck, stop, size, axes)))
     return things
 
 
@@ -122,19 +138,52 @@ def intertransverse_muscles(rng: np.random.Generator, anatomy: Anatomy) -> Thing
     return things
 
 
-def ribs(rng: np.random.Generator, anatomy: Anatomy) -> Things:
-    """Return the ribs of the thoracic vertebrae: backwards and outwards from the body, then downwards."""
+def quadratus_lumborum(rng: np.random.Generator, anatomy: Anatomy) -> Things:
+    """Return the flat muscles from the pelvis to the last ribs, in front of the transverse processes."""
     things = []
-    for vertebra in anatomy.vertebrae[anatomy.disease.n_lumbar :]:
-        body, frame = vertebra.body, vertebra.frame
+    for side in (-1, 1):
+        width_mm, thickness_mm = rng.uniform(8, 18), rng.uniform(2.5, 7)
+        lateral, back = rng.uniform(14, 28), rng.uniform(0, 9)
+        path = [
+            v.frame.world((side * (v.body.half_width + lateral - 3 * k), 0, v.body.half_depth + back))
+            for k, v in enumerate(anatomy.vertebrae[: anatomy.disease.n_lumbar + 1])
+        ]
+        for start, end in zip(path[:-1], path[1:], strict=True):
+            radii = (width_mm, 3.0, thickness_mm * rng.uniform(0.8, 1.2))
+            things.append(("muscle", Capsule(start, end, radii, np.eye(3))))
+    return things
+
+
+def ribs(rng: np.random.Generator, anatomy: Anatomy) -> Things:
+    """Return the ribs of the thoracic vertebrae.
+
+    From the rear edge of the body they pass close in front of the tip of the transverse process, then run
+    outwards, backwards and down. The last ones are often short and keep away from the process.
+    """
+    things = []
+    for number, vertebra in enumerate(anatomy.vertebrae[anatomy.disease.n_lumbar :]):
+        body, frame, is_last = vertebra.body, vertebra.frame, number == 0
         for side in (-1, 1):
-            head = frame.world((side * (body.half_width + 3), -0.6 * body.half_height, 0.5 * body.half_depth))
-            angle = head + frame.axes @ (side * rng.uniform(22, 30), 7, body.half_depth + rng.uniform(14, 20))
-            end = angle + frame.axes @ (side * 40, rng.uniform(20, 35), -10)
-            radii = tuple(rng.uniform((3, 4.5, 3), (4.5, 7, 4.5)))
-            for start, stop in ((head, angle), (angle, end)):
+            head = frame.world((side * body.half_width, -0.5 * body.half_height, 0.8 * body.half_depth))
+            gap = rng.uniform(7, 14) if is_last else rng.uniform(5.5, 9)
+            neck = transverse_tip(vertebra, side) + frame.axes @ (
+                side * rng.uniform(0, 6),
+                rng.uniform(-4, 5),
+                -gap,
+            )
+            angle = neck + frame.axes @ (side * rng.uniform(14, 32), rng.uniform(4, 18), rng.uniform(4, 14))
+            end = angle + frame.axes @ (side * 40, rng.uniform(15, 35), -rng.uniform(0, 15))
+            radii = tuple(rng.uniform((3, 4, 2.8), (4.5, 7, 4.8)) * (0.85 if is_last else 1))
+            path = (head, neck, angle) if is_last and rng.random() < 0.3 else (head, neck, angle, end)
+            for start, stop in zip(path[:-1], path[1:], strict=True):
                 things += bone(start, stop, radii, frame.axes)
     return things
+
+
+def transverse_tip(vertebra: Vertebra, side: int) -> np.ndarray:
+    """Return the end of an arch's parts that lies furthest to the left (-1) or right (1), in ``sra`` mm."""
+    right = vertebra.frame.axes[:, 0]
+    return max((part.end for part in vertebra.arch), key=lambda end: side * float(right @ end))
 
 
 def iliac_bones(rng: np.random.Generator, anatomy: Anatomy) -> Things:
