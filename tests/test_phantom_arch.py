@@ -18,6 +18,8 @@ PLAIN_HABIT = arch.Habit(
     cortex_mm=0.5,
     stoutness=0.0,
     joint_cortex_mm=1.5,
+    lamina_mm=10.0,
+    lamina_tilt_deg=20.0,
 )
 
 
@@ -47,6 +49,18 @@ def test_stout_joint_processes_reach_beyond_the_joints_by_their_stoutness():
         assert len(parts) == 4  # an upper and a lower one on either side
         rears.append(max((frames[1].axes.T @ (p.end - frames[1].centre))[2] + p.radii[2] for p in parts))
     assert rears[1] > rears[0] + 5
+
+
+def test_laminae_are_tall_plates_behind_the_canal_whose_upper_edge_leans_forward():
+    lowest = sample_anatomy(5).vertebrae[0]
+    parts = arch.tall_laminae(np.random.default_rng(0), lowest.frame, lowest.body, PLAIN_HABIT)
+    assert len(parts) == 2
+    for side, part in zip((-1, 1), parts, strict=True):
+        start, end = (lowest.frame.axes.T @ (p - lowest.frame.centre) for p in (part.start, part.end))
+        assert side * start[0] > side * end[0] > 0 and end[2] > start[2] > lowest.body.half_depth + 14
+        assert part.radii[1] > 2 * part.radii[2]
+        upper_edge = lowest.frame.axes.T @ (-part.radii[1] * part.axes[:, 1])
+        assert upper_edge[1] < -6 and upper_edge[2] < -0.5  # mm up and forward
 
 
 def test_wings_reach_from_beside_the_lowest_body_to_the_sacrum_on_their_side_only():

@@ -87,6 +87,7 @@ def sample_anatomy(seed: int, variant: str | None = None, wildness: float = 0.0)
         if habit:
             parts += arch.varied_transverse_processes(rng, *place, k, thoracic, habit)
             parts += arch.stout_joint_processes(rng, *place, near, habit)
+            parts += arch.tall_laminae(rng, *place, habit)
             parts += arch.sacral_wings(rng, *place, frames[0], habit) if k == 0 else ()
         parts = arch.vary_parts(rng, parts, wildness)
         parts += arch.osteophytes(disease.bridging, k, frames, bodies)

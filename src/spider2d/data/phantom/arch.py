@@ -96,6 +96,8 @@ class Habit:
         cortex_mm: Thickness of their dark shell.
         stoutness: How much the joint processes have grown (0-1), as worn joints do.
         joint_cortex_mm: Thickness of their dark shell; that of worn joints is thick.
+        lamina_mm: Half height of the laminae.
+        lamina_tilt_deg: By how much their upper edge leans forward.
     """
 
     size: float
@@ -108,6 +110,8 @@ class Habit:
     cortex_mm: float
     stoutness: float
     joint_cortex_mm: float
+    lamina_mm: float
+    lamina_tilt_deg: float
 
 
 def sample_habit(rng: np.random.Generator, body_cortex_mm: float, arch_cortex_mm: float) -> Habit:
@@ -130,6 +134,8 @@ def sample_habit(rng: np.random.Generator, body_cortex_mm: float, arch_cortex_mm
         cortex_mm=body_cortex_mm * rng.uniform(0.5, 1.1),
         stoutness=stoutness,
         joint_cortex_mm=arch_cortex_mm + stoutness * rng.uniform(0, 2),
+        lamina_mm=rng.uniform(8.5, 13),
+        lamina_tilt_deg=rng.uniform(5, 35),
     )
 
 
@@ -214,6 +220,19 @@ def stout_joint_processes(
         upper_tip = above + frame.axes @ (side * 1.5, -rng.uniform(1, 5), -3.8 - front)
         parts.append(Capsule(pillar, upper_tip, (5.4, 5.2, 5.4 + front), frame.axes))
     return tuple(replace(part, cortex_mm=habit.joint_cortex_mm) for part in parts)
+
+
+def tall_laminae(rng: np.random.Generator, frame: Frame, body: Body, habit: Habit) -> tuple[Capsule, ...]:
+    """Return laminae as tall plates that overlap like tiles: the upper edge in front, at the canal."""
+    side_mm, depth, level = 0.57 * body.half_width, body.half_depth, 0.5 * body.half_height
+    parts = []
+    for side in (-1, 1):
+        axes = frame.axes @ rotation(habit.lamina_tilt_deg + rng.normal(0, 5))
+        start = frame.world((side * (side_mm - 1), level, depth + rng.uniform(15, 17)))
+        stop = frame.world((side * 1.5, level + rng.uniform(0, 3), depth + rng.uniform(19, 22)))
+        radii = (3.2, habit.lamina_mm * rng.uniform(0.85, 1.1), rng.uniform(2.6, 4.2))
+        parts.append(Capsule(start, stop, radii, axes))
+    return tuple(parts)
 
 
 def spinous_process(
