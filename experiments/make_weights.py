@@ -1,22 +1,33 @@
-"""Make the shipped checkpoint from nothing: phantoms to validate by, two trainings on random ones, export.
+"""Make the shipped checkpoint from nothing: phantoms to validate by, three trainings on random ones, export.
 
 Runs the documented commands one after the other; a stopped run goes on where it was. How long the training
-takes stands in weights/README.md. With --checkpoint only the export is done.
+takes stands in weights/README.md. What is exported is the mean of the last two trainings' weights. With
+--checkpoint only the export is done.
 """
 
 import argparse
 import hashlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
 
 from spider2d import cli
 from spider2d.checkpoint import load_checkpoint, save_checkpoint
+from spider2d.errors import CheckpointError
 
 PIXEL_SIZE_MM = "0.8"
-SECOND_TRAINING = ("training.steps=17500", "optimiser.learning_rate=1e-3", "seed=2")
+LATER_TRAININGS = (
+    ("training.steps=17500", "optimiser.learning_rate=1e-3", "seed=2"),
+    (
+        "training.steps=12500",
+        "optimiser.learning_rate=1e-3",
+        "seed=5",
+        "data.synthetic.samples_per_series=20",
+    ),
+)
+"""Settings of the trainings that go on from the one before."""
 CONFIG = cli.PROJECT_ROOT / "experiments" / "synthetic_2d.yaml"
 
 
@@ -26,27 +37,31 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--work", type=Path, default=Path("synthetic"), help="folder for data and training run"
     )
-    parser.add_argument("--checkpoint", type=Path, help="export this one, without training")
+    parser.add_argument(
+        "--checkpoint", type=Path, nargs="+", help="export this one, or the mean of several, without training"
+    )
     parser.add_argument(
         "--output", type=Path, default=cli.SHIPPED_CHECKPOINT, help="file to write (%(default)s)"
     )
     return parser.parse_args(argv)
 
 
-def train(work: Path) -> Path:
-    """Make the validation phantoms, train, go on from the result, and return the last training's best."""
-    data, slices, first, second = (work / name for name in ("phantom", "slices", "run", "run_2"))
+def train(work: Path) -> list[Path]:
+    """Make the validation phantoms, train three times, each from the last; return the last two results."""
+    data, slices = work / "phantom", work / "slices"
+    runs = [work / name for name in ("run", "run_2", "run_3")]
     extract = ["preprocessing/extract_slices.py", "--pixel-size-mm", PIXEL_SIZE_MM]
-    more = (f"init={(first / 'best.pt').as_posix()}", *SECOND_TRAINING)
-    steps = (
+    steps = [
         ("Phantoms for validation", ["preprocessing/make_phantom.py", "--output", data]),
         ("Slices", [*extract, "--dataset", data, "--output", slices]),
-        ("Training on random phantoms", training_command(slices, first)),
-        ("Training goes on", training_command(slices, second, more)),
-    )
+        ("Training on random phantoms", training_command(slices, runs[0])),
+    ]
+    for before, run, settings in zip(runs[:-1], runs[1:], LATER_TRAININGS, strict=True):
+        more = (f"init={(before / 'best.pt').as_posix()}", *settings)
+        steps.append(("Training goes on", training_command(slices, run, more)))
     for title, command in steps:
         cli.run_step(title, [str(word) for word in command])
-    return second / "best.pt"
+    return [run / "best.pt" for run in runs[1:]]
 
 
 def training_command(slices: Path, run: Path, settings: Sequence[str] = ()) -> list[str | Path]:
@@ -57,12 +72,35 @@ def training_command(slices: Path, run: Path, settings: Sequence[str] = ()) -> l
     return command + (["--resume"] if (run / "last.pt").exists() else [])
 
 
-def export(checkpoint: Path, output: Path) -> str:
-    """Write a checkpoint for inference alone, its weights in half precision; return its SHA-256."""
-    trained = load_checkpoint(checkpoint)
-    state = {name: _to_half(tensor) for name, tensor in trained.network_state.items()}
-    save_checkpoint(output, trained.spec, state, _without_folders(trained.info))
+def export(checkpoints: Sequence[Path], output: Path) -> str:
+    """Write the mean of checkpoints for inference alone, weights in half precision; return its SHA-256.
+
+    Args:
+        checkpoints: One or more of the same network, whose trainings went on from one another (the mean of
+            unrelated ones would be no network); the last one's origin is noted.
+        output: File to write.
+
+    Raises:
+        CheckpointError: They are not of the same network.
+    """
+    trained = [load_checkpoint(path) for path in checkpoints]
+    for path, other in zip(checkpoints, trained, strict=True):
+        if other.spec != trained[-1].spec:
+            raise CheckpointError(
+                f"{path} and {checkpoints[-1]} are of different networks; needed: trainings of the same one"
+            )
+    state = dict(_mean_in_half([other.network_state for other in trained]))
+    save_checkpoint(output, trained[-1].spec, state, _without_folders(trained[-1].info))
     return hashlib.sha256(output.read_bytes()).hexdigest()
+
+
+def _mean_in_half(states: Sequence[dict[str, torch.Tensor]]) -> Iterator[tuple[str, torch.Tensor]]:
+    """Yield the mean of each tensor in half precision; of whole numbers (counters) the last."""
+    for name, last in states[-1].items():
+        if last.is_floating_point():
+            yield name, torch.stack([state[name].float() for state in states]).mean(dim=0).half()
+        else:
+            yield name, last
 
 
 def _without_folders(info: dict) -> dict:
@@ -73,10 +111,6 @@ def _without_folders(info: dict) -> dict:
     return info | {
         "config": config | {"data": config["data"] | {"slices": Path(config["data"]["slices"]).name}}
     }
-
-
-def _to_half(tensor: torch.Tensor) -> torch.Tensor:
-    return tensor.half() if tensor.is_floating_point() else tensor
 
 
 def main(args: argparse.Namespace) -> None:

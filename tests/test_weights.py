@@ -13,6 +13,7 @@ from spider2d.checkpoint import load_checkpoint, load_network, save_checkpoint
 from spider2d.data.phantom.dataset import volume_on_grid
 from spider2d.data.phantom.series import make_series
 from spider2d.data.volume import from_canonical, to_canonical
+from spider2d.errors import CheckpointError
 from spider2d.inference.segment import SegmentOptions, segment_volume
 from spider2d.labels import STRUCTURES, classes_of_labels
 from spider2d.models.spec import ModelSpec
@@ -54,7 +55,7 @@ def test_export_halves_the_weights_and_drops_the_training(tmp_path):
     state = build_network(spec).state_dict()
     info = {"step": 7, "config": {"seed": 3, "data": {"slices": "/home/me/slices", "max_series": None}}}
     save_checkpoint(tmp_path / "best.pt", spec, state, info, training={"optimiser": [1, 2]})
-    digest = make_weights.export(tmp_path / "best.pt", tmp_path / "small.pt")
+    digest = make_weights.export([tmp_path / "best.pt"], tmp_path / "small.pt")
     assert digest == hashlib.sha256((tmp_path / "small.pt").read_bytes()).hexdigest()
     exported = load_checkpoint(tmp_path / "small.pt")
     data = {"slices": "slices", "max_series": None}
@@ -66,25 +67,44 @@ def test_export_halves_the_weights_and_drops_the_training(tmp_path):
         torch.testing.assert_close(tensor, state[name], rtol=1e-3, atol=1e-6)
 
 
+def test_the_mean_of_checkpoints_is_exported_and_different_networks_are_refused(tmp_path):
+    spec = ModelSpec(encoder="tu-mobilenetv4_conv_small", pixel_size_mm=1.0)
+    state = build_network(spec).state_dict()
+    for name, value in (("a.pt", 1.0), ("b.pt", 4.0)):
+        filled = {k: torch.full_like(v, value) for k, v in state.items()}
+        save_checkpoint(tmp_path / name, spec, filled, {"step": value})
+    make_weights.export([tmp_path / "a.pt", tmp_path / "b.pt"], tmp_path / "mean.pt")
+    mean = load_checkpoint(tmp_path / "mean.pt")
+    assert mean.info == {"step": 4.0}
+    expected = {True: 2.5, False: 4.0}  # counters are those of the last
+    assert all((v == expected[v.is_floating_point()]).all() for v in mean.network_state.values())
+    other = ModelSpec(encoder="tu-mobilenetv4_conv_small", pixel_size_mm=0.8)
+    save_checkpoint(tmp_path / "c.pt", other, state, {})
+    with pytest.raises(CheckpointError, match="different networks"):
+        make_weights.export([tmp_path / "a.pt", tmp_path / "c.pt"], tmp_path / "mean.pt")
+
+
 def test_training_steps_are_documented_commands(monkeypatch, tmp_path):
     commands = []
     monkeypatch.setattr(make_weights.cli, "run_step", lambda title, command: commands.append(command))
-    assert make_weights.train(tmp_path) == tmp_path / "run_2" / "best.pt"
+    assert make_weights.train(tmp_path) == [tmp_path / name / "best.pt" for name in ("run_2", "run_3")]
     assert [command[0] for command in commands] == [
         "preprocessing/make_phantom.py",
         "preprocessing/extract_slices.py",
         "src/train.py",
         "src/train.py",
+        "src/train.py",
     ]
     arguments = [load_script("src/train.py").parse_args(command[1:]) for command in commands[2:]]
     assert all(training.config.is_file() and not training.resume for training in arguments)
-    first, second = (load_train_config(training.config, training.set) for training in arguments)
+    first, second, third = (load_train_config(training.config, training.set) for training in arguments)
     assert first.init is None and second.init == tmp_path / "run" / "best.pt"
-    assert first.seed != second.seed  # other phantoms
+    assert third.init == tmp_path / "run_2" / "best.pt"
+    assert len({first.seed, second.seed, third.seed}) == 3  # other phantoms
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "last.pt").touch()
     make_weights.train(tmp_path)
-    assert [command[-1] == "--resume" for command in commands[6:]] == [True, False]
+    assert [command[-1] == "--resume" for command in commands[7:]] == [True, False, False]
 
 
 @pytest.mark.parametrize("named", [None, "elsewhere.pt"])
