@@ -7,12 +7,13 @@ from spider2d.data.phantom.anatomy import sample_anatomy
 from spider2d.data.phantom.clutter import (
     fat_lobules,
     fat_pads,
+    fat_planes,
     intertransverse_muscles,
+    muscle_bundles,
     quadratus_lumborum,
-    ribs,
     sample_clutter,
-    transverse_tip,
 )
+from spider2d.data.phantom.other_bones import transverse_tip
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +49,35 @@ def test_pads_are_fat_without_a_wall_with_specks_inside(wild):
         assert abs(right) > 3 and posterior > 0  # beside the middle, behind the front of the body
 
 
+def test_bundles_are_muscle_within_a_sheath_of_fat_and_most_of_them_low(wild):
+    rng = np.random.default_rng(2)
+    things = [thing for _ in range(5) for thing in muscle_bundles(rng, wild)]
+    names = [name for name, _ in things]
+    assert set(names) == {"deep_fat", "muscle", "ligament"}
+    bundles = [
+        (sheath, bundle)
+        for (_, sheath), (name, bundle) in zip(things[:-1], things[1:], strict=True)
+        if name == "muscle"
+    ]
+    assert len(bundles) == names.count("muscle") == names.count("deep_fat") >= 10
+    for sheath, bundle in bundles:
+        assert (sheath.start == bundle.start).all() and (sheath.end == bundle.end).all()
+        assert len({round(a - b, 6) for a, b in zip(sheath.radii, bundle.radii, strict=True)}) == 1
+        assert 0.8 <= sheath.radii[0] - bundle.radii[0] <= 4
+    assert np.mean([bundle.start[1] > wild.vertebrae[2].frame.centre[1] for _, bundle in bundles]) > 0.4
+
+
+def test_planes_of_fat_lead_down_and_backwards_from_the_transverse_processes(wild):
+    things = fat_planes(np.random.default_rng(1), wild)
+    assert things and {name for name, _ in things} <= {"deep_fat", "muscle_fat"}
+    tips = np.array([transverse_tip(v, side) for v in wild.vertebrae for side in (-1, 1)])
+    for _, plane in things:
+        assert np.linalg.norm(tips - plane.start, axis=1).min() < 11
+        along = (plane.end - plane.start) / np.linalg.norm(plane.end - plane.start)
+        assert along[1] > 0 and plane.radii[2] <= 1.6
+        np.testing.assert_allclose(plane.axes.T @ along, (0, 1, 0), atol=0.35)  # vertebrae lean to the side
+
+
 def test_muscles_between_transverse_processes_run_upwards_beside_the_bodies(wild):
     for _, part in intertransverse_muscles(np.random.default_rng(1), wild):
         assert part.start[1] - part.end[1] > 15  # mm up from one vertebra to the next
@@ -56,28 +86,13 @@ def test_muscles_between_transverse_processes_run_upwards_beside_the_bodies(wild
         assert abs(right) > nearest.body.half_width - 8 and posterior > 0
 
 
-def local(vertebra, point):
-    """Return a position in a vertebra's own coordinates: right, down, posterior (mm)."""
-    return vertebra.frame.axes.T @ (point - vertebra.frame.centre)
-
-
-def test_ribs_pass_in_front_of_the_transverse_processes_of_their_vertebrae(wild):
-    shells = [part for name, part in ribs(np.random.default_rng(1), wild) if name == "cortex"]
-    thoracic = wild.vertebrae[wild.disease.n_lumbar :]
-    for vertebra in thoracic:
-        for side in (-1, 1):
-            tip = local(vertebra, transverse_tip(vertebra, side))
-            right, down, back = np.array([local(vertebra, shell.end) - tip for shell in shells]).T
-            passing = (side * right >= 0) & (side * right <= 6) & (np.abs(down) <= 5)
-            assert side * tip[0] > 0 and (passing & (back >= -14) & (back <= -5.5)).any()
-    assert abs(local(thoracic[0], shells[0].start)[0]) == pytest.approx(thoracic[0].body.half_width)
-
-
 def test_quadratus_lumborum_leads_from_the_lowest_vertebra_to_the_last_ribs(wild):
     things = quadratus_lumborum(np.random.default_rng(1), wild)
     assert {name for name, _ in things} == {"muscle"}
     assert len(things) == 2 * wild.disease.n_lumbar
     for (_, part), (_, following) in zip(things[:-1], things[1:], strict=True):
         assert (part.end == following.start).all() or part is things[len(things) // 2 - 1][1]
-    rights = [local(wild.vertebrae[0], part.start)[0] for _, part in things[:: wild.disease.n_lumbar]]
-    assert rights[0] < -wild.vertebrae[0].body.half_width - 13 and rights[1] > -rights[0] / 3
+    lowest = wild.vertebrae[0]
+    starts = [part.start - lowest.frame.centre for _, part in things[:: wild.disease.n_lumbar]]
+    left, right = (float(lowest.frame.axes[:, 0] @ start) for start in starts)
+    assert left < -lowest.body.half_width - 13 and right > -left / 3

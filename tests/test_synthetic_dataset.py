@@ -1,14 +1,23 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from spider2d.data import synthetic_dataset
 from spider2d.data.data_config import AugmentConfig, DataConfig, SyntheticConfig
-from spider2d.data.phantom.random_series import clip_brightest, draw_brightness, draw_grid, make_random_series
+from spider2d.data.phantom import random_series
+from spider2d.data.phantom.random_series import (
+    clip_brightest,
+    cut_obliquely,
+    draw_brightness,
+    draw_grid,
+    make_random_series,
+)
 from spider2d.data.phantom.series import make_series
 from spider2d.data.phantom.tissues import TISSUE
 from spider2d.data.synthetic_dataset import SyntheticSamples, stack_phantom
-from spider2d.labels import VERTEBRA
+from spider2d.labels import CANAL_LABEL, VERTEBRA
 
 
 @pytest.fixture(autouse=True)
@@ -84,6 +93,15 @@ def test_random_grids_cover_the_spine_and_contrasts_differ():
     assert all((table >= 0).all() and table[TISSUE["air"]] == 0 for table in tables)
 
 
+def test_marrow_is_brighter_than_muscle_unless_fat_is_suppressed_or_all_is_random(monkeypatch):
+    marrow, muscle = TISSUE["marrow"], TISSUE["muscle"]
+    for kind, always in (("plausible", True), ("fat_suppressed", False)):
+        monkeypatch.setattr(random_series, "CONTRAST_SHARES", {kind: 1.0})
+        rng = np.random.default_rng(0)
+        ratios = [table[marrow] / table[muscle] for table in (draw_brightness(rng, "t1") for _ in range(60))]
+        assert (min(ratios) > 1.04) == always
+
+
 def test_random_series_is_labelled_and_repeatable(monkeypatch):
     monkeypatch.setattr(
         "spider2d.data.phantom.random_series.draw_grid", lambda rng, thin: ((5, 90, 80), (12.0, 3.2, 3.2))
@@ -94,6 +112,19 @@ def test_random_series_is_labelled_and_repeatable(monkeypatch):
     assert not np.array_equal(first.image_sra, make_random_series(8).image_sra)
 
 
+def test_an_oblique_slab_leaves_the_middle_and_cuts_image_and_labels_alike():
+    series = make_series(3, "t1", (5, 120, 100), (12.0, 2.4, 2.4))
+    cut = cut_obliquely(np.random.default_rng(1), series)
+    beyond = cut.padding_sra & ~series.padding_sra
+    assert 0.05 < beyond.mean() < 0.41 and not beyond[2, 40:80, 50].any()
+    np.testing.assert_array_equal(cut.image_sra, np.where(beyond, 0, series.image_sra))
+    np.testing.assert_array_equal(cut.labels_sra, np.where(beyond, 0, series.labels_sra))
+    # Point by point through the middle, the other face is cut too; on one side of the patient it lies higher.
+    np.testing.assert_array_equal(beyond, beyond[::-1, ::-1, ::-1] & ~series.padding_sra)
+    tops = [np.flatnonzero(~cut.padding_sra[k, :, 50]).min() for k in range(5)]
+    assert tops == sorted(tops) or tops == sorted(tops, reverse=True)
+
+
 def test_clipping_makes_the_brightest_values_alike_and_nothing_else():
     series = make_series(3, "t1", (5, 120, 100), (12.0, 2.4, 2.4))
     clipped = clip_brightest(np.random.default_rng(0), series)
@@ -102,3 +133,13 @@ def test_clipping_makes_the_brightest_values_alike_and_nothing_else():
     np.testing.assert_array_equal(clipped.image_sra, np.minimum(series.image_sra, limit))
     assert 0.001 < (clipped.image_sra == limit).mean() < 0.2
     assert clipped.labels_sra is series.labels_sra
+    bone = series.image_sra[(series.labels_sra > 0) & (series.labels_sra < CANAL_LABEL)]
+    assert limit >= 1.1 * np.median(bone)
+
+
+def test_clipping_keeps_bone_below_the_limit_where_it_is_the_brightest():
+    series = make_series(3, "t1", (5, 120, 100), (12.0, 2.4, 2.4))
+    is_bone = (series.labels_sra > 0) & (series.labels_sra < CANAL_LABEL)
+    bright = replace(series, image_sra=np.where(is_bone, 4 * series.image_sra, series.image_sra))
+    clipped = clip_brightest(np.random.default_rng(0), bright)
+    assert 1.1 <= clipped.image_sra.max() / np.median(bright.image_sra[is_bone]) <= 1.6

@@ -3,10 +3,9 @@
 import numpy as np
 
 from spider2d.data.phantom.anatomy import Anatomy, Vertebra
+from spider2d.data.phantom.other_bones import Things, iliac_bones, ribs, transverse_tip
 from spider2d.data.phantom.shapes import Capsule, rotation
 
-Things = list[tuple[str, Capsule]]
-CORTEX_MM = 1.0
 SACRAL_PAD_SHARE = 0.5
 RANDOM_TISSUES = ("muscle", "deep_fat", "organ", "bowel", "vessel", "slow_vessel", "muscle_fat", "ligament")
 
@@ -22,6 +21,8 @@ def sample_clutter(rng: np.random.Generator, anatomy: Anatomy) -> Things:
         random_shapes(rng, anatomy)
         + fat_lobules(rng, anatomy)
         + fat_pads(rng, anatomy)
+        + muscle_bundles(rng, anatomy)
+        + fat_planes(rng, anatomy)
         + segmental_vessels(rng, anatomy)
         + quadratus_lumborum(rng, anatomy)
         + intertransverse_muscles(rng, anatomy)
@@ -91,6 +92,43 @@ def fat_pad(
     return things
 
 
+def muscle_bundles(rng: np.random.Generator, anatomy: Anatomy) -> Things:
+    """Return bundles of muscle in sheaths of fat beside the arches, most of them low: as large as processes.
+
+    They are as dark as muscle, and have no shell; in some a dark tendon runs along.
+    """
+    things, crowd = [], rng.uniform(-0.5, 2.5)
+    for number, vertebra in enumerate(anatomy.vertebrae):
+        for _ in range(rng.poisson(max(crowd, 0) * (2 if number < 2 else 0.7))):
+            start, axes = place_by_arch(rng, vertebra, (-4, 38))
+            end = start + axes[:, 1] * rng.choice([0.1, rng.uniform(4, 30)])
+            radii, sheath = rng.uniform(2.5, 8, 3), rng.uniform(0.8, 4)
+            things.append(("deep_fat", Capsule(start, end, tuple(radii + sheath), axes)))
+            things.append(("muscle", Capsule(start, end, tuple(radii), axes)))
+            if rng.random() < 0.3:
+                side = axes @ (rng.uniform(-0.7, 0.7, 3) * radii)
+                tendon = Capsule(start + side, end + side, tuple(rng.uniform(0.6, 2, 3)), axes)
+                things.append(("ligament", tendon))
+    return things
+
+
+def fat_planes(rng: np.random.Generator, anatomy: Anatomy) -> Things:
+    """Return planes of fat between the muscles' slips: from the transverse processes down and backwards."""
+    things, share = [], rng.uniform(-0.3, 1)
+    for vertebra in anatomy.vertebrae:
+        for side in (-1, 1):
+            if rng.random() > share:
+                continue
+            tip = vertebra.frame.axes.T @ (transverse_tip(vertebra, side) - vertebra.frame.centre)
+            start = vertebra.frame.world(tip + (0, rng.uniform(-4, 6), rng.uniform(2, 8)))
+            end = start + vertebra.frame.axes @ (0, rng.uniform(10, 40), rng.uniform(3, 20))
+            along = np.rad2deg(np.arctan2(end[2] - start[2], end[1] - start[1]))
+            radii = (rng.uniform(4, 16), 1.0, rng.uniform(0.5, 1.6))
+            tissue = str(rng.choice(["deep_fat", "muscle_fat"]))
+            things.append((tissue, Capsule(start, end, radii, rotation(along))))
+    return things
+
+
 def place_by_arch(
     rng: np.random.Generator, vertebra: Vertebra, back_mm: tuple[float, float]
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -152,55 +190,3 @@ def quadratus_lumborum(rng: np.random.Generator, anatomy: Anatomy) -> Things:
             radii = (width_mm, 3.0, thickness_mm * rng.uniform(0.8, 1.2))
             things.append(("muscle", Capsule(start, end, radii, np.eye(3))))
     return things
-
-
-def ribs(rng: np.random.Generator, anatomy: Anatomy) -> Things:
-    """Return the ribs of the thoracic vertebrae.
-
-    From the rear edge of the body they pass close in front of the tip of the transverse process, then run
-    outwards, backwards and down. The last ones are often short and keep away from the process.
-    """
-    things = []
-    for number, vertebra in enumerate(anatomy.vertebrae[anatomy.disease.n_lumbar :]):
-        body, frame, is_last = vertebra.body, vertebra.frame, number == 0
-        for side in (-1, 1):
-            head = frame.world((side * body.half_width, -0.5 * body.half_height, 0.8 * body.half_depth))
-            gap = rng.uniform(7, 14) if is_last else rng.uniform(5.5, 9)
-            neck = transverse_tip(vertebra, side) + frame.axes @ (
-                side * rng.uniform(0, 6),
-                rng.uniform(-4, 5),
-                -gap,
-            )
-            angle = neck + frame.axes @ (side * rng.uniform(14, 32), rng.uniform(4, 18), rng.uniform(4, 14))
-            end = angle + frame.axes @ (side * 40, rng.uniform(15, 35), -rng.uniform(0, 15))
-            radii = tuple(rng.uniform((3, 4, 2.8), (4.5, 7, 4.8)) * (0.85 if is_last else 1))
-            path = (head, neck, angle) if is_last and rng.random() < 0.3 else (head, neck, angle, end)
-            for start, stop in zip(path[:-1], path[1:], strict=True):
-                things += bone(start, stop, radii, frame.axes)
-    return things
-
-
-def transverse_tip(vertebra: Vertebra, side: int) -> np.ndarray:
-    """Return the end of an arch's parts that lies furthest to the left (-1) or right (1), in ``sra`` mm."""
-    right = vertebra.frame.axes[:, 0]
-    return max((part.end for part in vertebra.arch), key=lambda end: side * float(right @ end))
-
-
-def iliac_bones(rng: np.random.Generator, anatomy: Anatomy) -> Things:
-    """Return the wings of the pelvis, which lateral slices show behind and beside the sacrum."""
-    s1, body = anatomy.sacrum.segments[0]
-    things = []
-    for side in (-1, 1):
-        joint = s1.world((side * rng.uniform(40, 50), rng.uniform(10, 30), body.half_depth + 12))
-        crest = joint + (side * rng.uniform(18, 30), -rng.uniform(25, 50), -rng.uniform(0, 20))
-        front = crest + (side * 25, 20, -rng.uniform(40, 60))
-        radii = (rng.uniform(5, 8), rng.uniform(14, 24), rng.uniform(10, 16))
-        for start, stop in ((joint, crest), (crest, front)):
-            things += bone(start, stop, radii, np.eye(3))
-    return things
-
-
-def bone(start: np.ndarray, end: np.ndarray, radii: tuple[float, float, float], axes: np.ndarray) -> Things:
-    """Return a bone of marrow in a shell of cortex."""
-    inner = tuple(radius - CORTEX_MM for radius in radii)
-    return [("cortex", Capsule(start, end, radii, axes)), ("marrow", Capsule(start, end, inner, axes))]

@@ -18,13 +18,18 @@ from spider2d.data.phantom.tissues import (
     brightness_table,
     random_brightness_table,
 )
+from spider2d.labels import CANAL_LABEL
 
 SEQUENCE_SHARES = (0.5, 0.4, 0.1)
 CONTRAST_SHARES = {"plausible": 0.83, "fat_suppressed": 0.1, "random": 0.07}
 WILDNESS = (0.2, 0.4, 0.7)
-CLIPPED_SHARE = 0.7
+OBLIQUE_SHARE, CLIPPED_SHARE = 0.1, 0.7
+CLIPPED_TO_BONE = 1.1, 1.6
+"""At what brightness images are clipped at least, relative to the vertebrae's median."""
 MARROW_SHARE = (0.25, 0.85)
-"""Brightness of marrow relative to fat; that of the young is hardly brighter than muscle."""
+"""Brightness of marrow relative to fat."""
+MARROW_TO_MUSCLE = 1.05, 1.5
+"""What marrow is at least, relative to muscle: that of the young is hardly brighter."""
 FATS = [TISSUE[name] for name in ("deep_fat", "subcutaneous_fat", "epidural_fat", "fatty_marrow")]
 
 
@@ -36,19 +41,43 @@ def make_random_series(seed: int) -> PhantomSeries:
     scan = draw_scan(rng, sequence, draw_brightness(rng, sequence))
     wildness = float(rng.choice(WILDNESS))
     series = make_series(seed, sequence, shape_sra, spacing_sra_mm, scan=scan, wildness=wildness)
+    series = cut_obliquely(rng, series) if rng.random() < OBLIQUE_SHARE else series
     return clip_brightest(rng, series) if rng.random() < CLIPPED_SHARE else series
+
+
+def cut_obliquely(rng: np.random.Generator, series: PhantomSeries) -> PhantomSeries:
+    """Return a series of which only an oblique slab was measured, as in stacks resampled to other slices.
+
+    Its upper and lower face are steep, and lie higher from slice to slice on one side of the patient: lateral
+    slices are black above or below.
+    """
+    slopes = np.tan(np.deg2rad(rng.uniform(-50, 50))), 1.0, np.tan(np.deg2rad(rng.uniform(-40, 40)))
+    height_mm = np.float32(0)
+    for axis, (n, mm) in enumerate(zip(series.image_sra.shape, series.spacing_sra_mm, strict=True)):
+        place_mm = ((np.arange(n) + 0.5 - n / 2) * mm * slopes[axis]).astype(np.float32)
+        height_mm = height_mm + place_mm.reshape(np.roll((-1, 1, 1), axis))
+    beyond = np.abs(height_mm) > np.quantile(np.abs(height_mm[::2, ::4, ::4]), rng.uniform(0.6, 0.95))
+    return replace(
+        series,
+        image_sra=np.where(beyond, np.float32(0), series.image_sra),
+        labels_sra=np.where(beyond, np.uint8(0), series.labels_sra),
+        padding_sra=series.padding_sra | beyond,
+    )
 
 
 def clip_brightest(rng: np.random.Generator, series: PhantomSeries) -> PhantomSeries:
     """Return a series whose brightest values are all alike, as in images exported as 8-bit windows.
 
     The limit is a percentile of the image about the spine: fat there has no texture left, and marrow comes
-    near it.
+    near it, but stays below.
     """
+    is_bone = (series.labels_sra > 0) & (series.labels_sra < CANAL_LABEL)
+    bone = np.median(series.image_sra[is_bone]) if is_bone.any() else 0.0
     spine = find_objects((series.labels_sra > 0).astype(int))[0]
     _, rows, columns = (slice(max(0, side.start - 8), side.stop + 8) for side in spine)
     limit = np.percentile(series.image_sra[:, rows, columns][:, ::3, ::3], rng.uniform(80, 99.5))
-    return replace(series, image_sra=np.minimum(series.image_sra, np.float32(limit)))
+    limit = np.float32(max(limit, bone * rng.uniform(*CLIPPED_TO_BONE)))
+    return replace(series, image_sra=np.minimum(series.image_sra, limit))
 
 
 def draw_grid(
@@ -68,7 +97,8 @@ def draw_brightness(rng: np.random.Generator, sequence: str) -> np.ndarray:
     table = brightness_table(sequence, rng, spread=rng.uniform(0.05, 0.2))
     # On real T1 and T2 images fat is one tissue, and marrow that is no tumour is darker.
     table[FATS] = table[TISSUE["deep_fat"]] * rng.lognormal(0, 0.04, len(FATS))
-    table[TISSUE["marrow"]] = table[TISSUE["deep_fat"]] * rng.uniform(*MARROW_SHARE)
+    marrow = table[TISSUE["deep_fat"]] * rng.uniform(*MARROW_SHARE)
+    table[TISSUE["marrow"]] = max(marrow, table[TISSUE["muscle"]] * rng.uniform(*MARROW_TO_MUSCLE))
     if kind == "random":
         share = np.float32(rng.uniform(0.4, 1))
         table = share * random_brightness_table(rng) + (1 - share) * table
