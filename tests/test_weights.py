@@ -85,26 +85,27 @@ def test_the_mean_of_checkpoints_is_exported_and_different_networks_are_refused(
 
 
 def test_training_steps_are_documented_commands(monkeypatch, tmp_path):
-    commands = []
+    commands, means = [], []
     monkeypatch.setattr(make_weights.cli, "run_step", lambda title, command: commands.append(command))
-    assert make_weights.train(tmp_path) == [tmp_path / name / "best.pt" for name in ("run_2", "run_3")]
+    monkeypatch.setattr(make_weights, "export", lambda paths, output: means.append((paths, output)))
+    best = [tmp_path / name / "best.pt" for name in ("run", "run_2", "run_3", "run_4")]
+    mean = tmp_path / "mean.pt"
+    assert make_weights.train(tmp_path) == [mean, best[3]]
     assert [command[0] for command in commands] == [
         "preprocessing/make_phantom.py",
         "preprocessing/extract_slices.py",
-        "src/train.py",
-        "src/train.py",
-        "src/train.py",
+        *["src/train.py"] * 4,
     ]
     arguments = [load_script("src/train.py").parse_args(command[1:]) for command in commands[2:]]
     assert all(training.config.is_file() and not training.resume for training in arguments)
-    first, second, third = (load_train_config(training.config, training.set) for training in arguments)
-    assert first.init is None and second.init == tmp_path / "run" / "best.pt"
-    assert third.init == tmp_path / "run_2" / "best.pt"
-    assert len({first.seed, second.seed, third.seed}) == 3  # other phantoms
+    configs = [load_train_config(training.config, training.set) for training in arguments]
+    assert [config.init for config in configs] == [None, best[0], best[1], mean]
+    assert means == [([best[1], best[2]], mean)]
+    assert len({config.seed for config in configs}) == 4  # other phantoms
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "last.pt").touch()
     make_weights.train(tmp_path)
-    assert [command[-1] == "--resume" for command in commands[7:]] == [True, False, False]
+    assert [command[-1] == "--resume" for command in commands[8:]] == [True, False, False, False]
 
 
 @pytest.mark.parametrize("named", [None, "elsewhere.pt"])

@@ -29,7 +29,7 @@ WELL_READ = 0.855
 MIN_SURENESS, MIN_SURE_MM2 = 0.65, 2500.0
 """What another size must reach to be believed instead, and how much must be surely a structure (body and disc
 have about 1000 mm2). Slices beside the bodies have less: see ``BESIDE_BODIES_GAIN``."""
-MIN_GAIN, MIN_GAIN_LARGER = 0.045, 0.08
+MIN_GAIN, MIN_GAIN_LARGER = 0.025, 0.08
 """By how much it must exceed the stated size, and by how much if it is larger: what is seen larger has less
 rim, of which no network is sure."""
 FACTORS = (0.55, 0.65, 0.8, 1.25, 1.5)
