@@ -53,11 +53,11 @@ def iliac_bones(rng: np.random.Generator, anatomy: Anatomy) -> Things:
         radii = (rng.uniform(5, 8), rng.uniform(14, 24), rng.uniform(10, 16))
         for start, stop in ((joint, crest), (crest, front)):
             things += bone(start, stop, radii, np.eye(3))
-        spine = s1.world(
+        rear = s1.world(
             (side * rng.uniform(34, 48), rng.uniform(5, 30), body.half_depth + rng.uniform(28, 48))
         )
         radii = tuple(rng.uniform((5, 12, 9), (11, 22, 17)))
-        things += bone(joint + (0, 0, rng.uniform(8, 20)), spine, radii, s1.axes)
+        things += bone(joint + (0, 0, rng.uniform(8, 20)), rear, radii, s1.axes)
     return things
 
 
