@@ -11,7 +11,7 @@ ISOTROPIC = (1.0, 1.0, 1.0)
 def test_without_discs_every_piece_of_bone_has_its_number_from_the_bottom():
     classes = np.zeros((1, 120, 80), np.uint8)
     classes[:, 5:115, 20:30] = CANAL
-    for row, rows in ((15, 9), (60, 8), (100, 3)):  # the lowest: 24 mm2, as transverse processes are
+    for row, rows in ((15, 9), (60, 8), (100, 2)):  # the lowest: 16 mm2, as tips of transverse processes are
         classes[:, row : row + rows, 40:48] = VERTEBRA
     classes[:, 40:43, 60:63] = VERTEBRA  # 9 mm2: a speck
     result = label_instances(classes, ISOTROPIC)
@@ -46,6 +46,17 @@ def test_a_slice_through_whole_bodies_is_numbered_by_them():
     result = label_instances(classes, ISOTROPIC)
     assert result.notes != [NOTE]
     assert result.labels_sra[0, 70, 30] == 1 and result.labels_sra[0, 89, 30] == 201
+
+
+def test_an_arch_behind_the_canal_stays_with_its_body_and_specks_do_not():
+    classes = beside_the_bodies()
+    classes[0, 58:85, 20:45] = VERTEBRA
+    classes[0, :, 55:63] = 0
+    classes[0, 66:74, 68:72] = VERTEBRA  # 32 mm2, 23 mm behind the body
+    classes[0, 78:81, 68:71] = VERTEBRA  # 9 mm2
+    labels = label_instances(classes, ISOTROPIC).labels_sra[0]
+    assert labels[70, 70] == labels[70, 30] == 1
+    assert labels[79, 69] == 0
 
 
 def test_several_slices_are_never_numbered_by_pieces():

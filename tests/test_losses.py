@@ -47,12 +47,12 @@ def test_cross_entropy_is_the_mean_over_pixels_that_are_not_ignored():
 def test_dice_loss_by_hand():
     classes = torch.tensor([[[1, 1, 0, 0, 2, 3]]])
     p = one_hot(torch.tensor([[[1, 0, 1, 0, 2, 3]]]))
-    # vertebra: overlap 1, sizes 2 and 2, one pixel of smoothing: (2 + 1) / (4 + 1); disc and canal: 3 / 3
-    assert dice_losses(p, classes, ALL) == pytest.approx(((1 - 3 / 5) / 3,) * 2)  # one sample
+    # vertebra: overlap 1, sizes 2 and 2, smoothed by 1 and by 64 pixels; disc and canal: no loss
+    assert dice_losses(p, classes, ALL) == pytest.approx(((1 - 3 / 5) / 3, (1 - 66 / 68) / 3))
 
 
 def test_dice_loss_is_zero_for_a_perfect_and_near_one_for_a_disjoint_prediction():
-    classes = torch.tensor([[[1, 2, 3] * 100]])
+    classes = torch.tensor([[[1, 2, 3] * 5000]])
     assert dice_losses(one_hot(classes), classes, ALL) == pytest.approx((0, 0))
     assert dice_losses(one_hot(classes % 3 + 1), classes, ALL) == pytest.approx((1, 1), abs=0.01)
 
@@ -63,29 +63,29 @@ def test_dice_loss_leaves_ignored_pixels_out():
     assert dice_losses(p, classes, ALL) == pytest.approx((0, 0))
 
 
-def test_dice_loss_is_over_the_whole_batch_or_over_the_slices_that_show_a_class():
+def test_dice_loss_is_over_the_whole_batch_or_over_each_slice():
     classes = torch.tensor([[[1, 1]], [[0, 0]]])
     p = one_hot(torch.tensor([[[1, 1]], [[1, 1]]]))
     only_vertebra = torch.tensor([[True, True, False, False]] * 2)
     batch_loss, slice_loss = dice_losses(p, classes, only_vertebra)
     assert batch_loss == pytest.approx(1 - 5 / 7)
-    assert slice_loss == pytest.approx(0)  # the only slice that shows vertebra is right
+    assert slice_loss == pytest.approx((0 + 1 - 64 / 66) / 2)  # two pixels found where there is nothing
 
 
 def test_small_slices_weigh_as_much_as_large_ones_in_the_dice_of_slices():
-    classes = torch.zeros(2, 1, 120, dtype=torch.long)
-    classes[0, 0, :99], classes[1, 0, 0] = 1, 1
+    classes = torch.zeros(2, 1, 7000, dtype=torch.long)
+    classes[0, 0, :6271], classes[1, 0, :64] = 1, 1
     found_large_only = one_hot(classes * torch.tensor([1, 0])[:, None, None])
     batch_loss, slice_loss = dice_losses(found_large_only, classes, ALL.repeat(2, 1))
-    assert batch_loss == pytest.approx((1 - 199 / 200) / 3)  # disc and canal: 0 of 0 pixels, no loss
-    assert slice_loss == pytest.approx((0 + 1 - 1 / 2) / 2)  # by the pixel of smoothing: 1 / 2 instead of 0
+    assert batch_loss == pytest.approx(64 / 12607 / 3, rel=1e-4)  # disc and canal: 0 of 0 pixels, no loss
+    assert slice_loss == pytest.approx(1 / 2 / 6)  # half of the most, in one of two slices and three classes
 
 
 def test_the_dice_of_slices_pushes_only_where_it_has_a_weight():
     logits = torch.randn(1, 4, 2, 3)
     batch = batch_of(torch.ones(1, 2, 3, dtype=torch.long))
     plain, more = (training_loss(logits, None, batch, LossConfig(slice_dice=w)) for w in (0, 2))
-    assert more.total - plain.total == pytest.approx(2 * plain.slice_dice.item())
+    assert more.total - plain.total == pytest.approx(2 * plain.slice_dice.item(), abs=1e-5)
 
 
 def test_merged_logits_keep_the_softmax_and_add_the_unlabelled_class_to_the_background():

@@ -103,6 +103,16 @@ def test_empty_fraction_0_and_1(slices_dir):
     assert {draw_slice(rng, shown, 1.0) for _ in range(60)} == {0, 4}
 
 
+def test_slices_beside_the_bodies_are_drawn_more_often_where_asked():
+    rng, seldom = np.random.default_rng(0), [("vertebra",), *[("vertebra", "disc")] * 7, (), ("vertebra",)]
+    drawn = Counter(draw_slice(rng, seldom, 0.1, 0.5) for _ in range(900))
+    at_random = 0.4 / 9  # of the nine slices that show something
+    for index, share in {0: 0.25 + at_random, 3: at_random, 8: 0.1}.items():
+        assert drawn[index] / 900 == pytest.approx(share, abs=0.06)
+    through_bodies = [("vertebra", "disc", "canal"), ("disc",)]
+    assert {draw_slice(rng, through_bodies, 0.0, 1.0) for _ in range(30)} == {0, 1}
+
+
 def test_offsets_lead_from_every_vertebra_pixel_to_the_centre_of_its_vertebra(slices_dir):
     dataset = samples(slices_dir, augment=None, names=["3_t2"])
     series = open_series(slices_dir, "3_t2")

@@ -18,7 +18,7 @@ from spider2d.data.data_config import OFFSET_UNIT_MM, AugmentConfig, DataConfig
 from spider2d.data.plane import neighbour_indices
 from spider2d.data.slices import SeriesMeta, open_arrays, read_meta
 from spider2d.errors import DatasetError
-from spider2d.labels import VERTEBRA
+from spider2d.labels import CLASS_NAMES, VERTEBRA
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,8 @@ class SliceSamples(Dataset):
     """Augmented patches by sample number; numbers have no end, so a sampler chooses them.
 
     A sample takes a series (all equally likely, so that the few long SPACE series do not outweigh the
-    others), then one of its slices that shows a labelled structure or, with probability ``empty_fraction``,
-    one that does not, then a patch of it. Series without a mask are left out.
+    others), then one of its slices that shows a labelled structure (see ``draw_slice``) or none, then a patch
+    of it. Series without a mask are left out.
 
     Args:
         slices_dir: Folder that the extraction wrote.
@@ -101,7 +101,7 @@ def make_sample(
         vertebra, in units of ``OFFSET_UNIT_MM``, 0 elsewhere. ``offset_mask`` bool (H, W): where offsets
         hold. ``labelled`` bool (4,): the classes this source labels.
     """
-    index = draw_slice(rng, stack.slice_classes, config.empty_fraction)
+    index = draw_slice(rng, stack.slice_classes, config.empty_fraction, config.beside_bodies_fraction)
     # Left and right may be swapped, which one slice alone does not show.
     several = len(config.channel_offsets_mm) > 1
     mirrored = several and augment is not None and rng.random() < augment.reverse_channels
@@ -142,16 +142,24 @@ def labelled_metas(slices_dir: Path | str, series_names: Sequence[str]) -> list[
 
 
 def draw_slice(
-    rng: np.random.Generator, slice_classes: Sequence[Sequence[str]], empty_fraction: float
+    rng: np.random.Generator,
+    slice_classes: Sequence[Sequence[str]],
+    empty_fraction: float,
+    beside_bodies_fraction: float = 0.0,
 ) -> int:
     """Return a slice that shows a labelled structure, or (probability ``empty_fraction``) one without.
 
-    Where a series has no empty slices, a labelled one is taken.
+    With probability ``beside_bodies_fraction`` it shows vertebrae alone. Where a series has no slice of the
+    kind, one that shows any labelled structure is taken.
     """
+    bone_alone = (CLASS_NAMES[VERTEBRA],)
     shown = [index for index, names in enumerate(slice_classes) if names]
-    empty = [index for index, names in enumerate(slice_classes) if not names]
-    pool = empty if empty and rng.random() < empty_fraction else shown
-    return int(pool[rng.integers(len(pool))])
+    pool, kind = shown, rng.random()
+    if kind < empty_fraction:
+        pool = [index for index, names in enumerate(slice_classes) if not names]
+    elif kind < empty_fraction + beside_bodies_fraction:
+        pool = [index for index in shown if tuple(slice_classes[index]) == bone_alone]
+    return int(rng.choice(pool or shown))
 
 
 def centre_offsets(

@@ -52,7 +52,12 @@ def _course(points_mm: np.ndarray, axis: int, row_mm: np.ndarray) -> np.ndarray:
     return along.mean() + slope * (row_mm - row.mean())
 
 
-def tidy_instances(labels_sra: np.ndarray, spacing_sra_mm: tuple[float, float, float]) -> np.ndarray:
+def tidy_instances(
+    labels_sra: np.ndarray,
+    spacing_sra_mm: tuple[float, float, float],
+    min_piece_mm3: float = MIN_PIECE_MM3,
+    max_gap_mm: float = MAX_GAP_MM,
+) -> np.ndarray:
     """Make every instance one piece with, at most, fragments near it.
 
     A loose fragment that touches other instances of its kind joins the one it touches most. One that touches
@@ -61,6 +66,8 @@ def tidy_instances(labels_sra: np.ndarray, spacing_sra_mm: tuple[float, float, f
     Args:
         labels_sra: uint8 (S, R, A) instances of one kind (vertebrae or discs), 0 elsewhere; may be empty.
         spacing_sra_mm: Voxel size in mm (slice, row, column).
+        min_piece_mm3: Loose pieces smaller than this are noise.
+        max_gap_mm: Loose pieces further than this from their structure are false.
 
     Returns:
         uint8 (S, R, A), the tidied labels.
@@ -86,9 +93,9 @@ def tidy_instances(labels_sra: np.ndarray, spacing_sra_mm: tuple[float, float, f
         main = main_of[int(label_of[piece])]
         if piece in touched and volume[piece] < LARGE_SHARE * volume[main]:
             new_label[piece] = label_of[touched[piece]]
-        elif volume[piece] < MIN_PIECE_MM3 or (
+        elif volume[piece] < min_piece_mm3 or (
             volume[piece] < LARGE_SHARE * volume[main]
-            and _gap_mm(pieces, piece, main, boxes, spacing_sra_mm, main_points) > MAX_GAP_MM
+            and _gap_mm(pieces, piece, main, boxes, spacing_sra_mm, main_points) > max_gap_mm
         ):
             new_label[piece] = 0
     return new_label[pieces]

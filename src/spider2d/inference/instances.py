@@ -174,4 +174,7 @@ def _tidied(shape: tuple, index_sra: np.ndarray, values: np.ndarray, spacing: tu
     """Return an array with ``values`` at the voxels, loose fragments joined or dropped."""
     instances = np.zeros(shape, dtype=np.uint8)
     instances[tuple(index_sra.T)] = values
+    if shape[0] == lone_slice.LONE_SLICE:
+        least_mm3 = lone_slice.MIN_PIECE_MM2 * spacing[0]
+        return tidy_instances(instances, spacing, least_mm3, lone_slice.MAX_GAP_MM)
     return tidy_instances(instances, spacing)

@@ -1,4 +1,4 @@
-"""A single slice beside the bodies: a vertebra shows in pieces, and no body can be judged by its size."""
+"""A single slice: a vertebra shows in pieces and, beside the bodies, no body can be judged by its size."""
 
 import cc3d
 import numpy as np
@@ -11,8 +11,11 @@ LONE_SLICE = 3
 """Slices of a padded box that holds one slice."""
 MIN_BODY_MM2 = 300.0
 """A lone slice goes through the bodies when it shows one of at least this area (whole ones: 700 or more)."""
-MIN_PIECE_MM2 = 20.0
-"""Of bone in one slice; transverse processes show 25 mm2 and more."""
+MIN_PIECE_MM2 = 12.0
+"""Of bone in one slice; the tips of transverse processes show 15 mm2 and more. Single slices often state no
+true thickness, so their pieces are judged by area."""
+MAX_GAP_MM = 30.0
+"""In a single slice the canal lies between a body and its arch."""
 NOTE = (
     "this slice lies beside the vertebral bodies: bone between two discs counts as one vertebra, other "
     "pieces of bone are numbered from the bottom"
