@@ -1,7 +1,7 @@
 import numpy as np
 
 from spider2d.inference.instances import label_instances
-from spider2d.inference.lone_slice import NOTE, number_pieces
+from spider2d.inference.lone_slice import LEAVING_NOTE, NOTE, number_pieces, number_upwards
 from spider2d.inference.vertebra_assign import Bone
 from spider2d.labels import CANAL, DISC, MAX_VERTEBRA_LABEL, VERTEBRA
 
@@ -77,6 +77,79 @@ def test_numbers_beyond_the_largest_label_are_left_out():
         mask[1, row : row + 6, 5:11] = True
     index = np.argwhere(mask)
     bone = Bone(index, index.astype(np.float32), np.ones(len(index)), ISOTROPIC, mask.shape)
-    labels, disc_labels = number_pieces(bone, np.zeros(len(index), np.intp), n_levels=2)
+    values, disc_labels = number_pieces(bone, np.zeros(len(index), np.intp), n_levels=2)
+    labels = np.zeros(mask.shape, np.uint8)
+    labels[mask] = values
     assert [int(labels[1, row, 7]) for row in (302, 62, 52, 12)] == [1, MAX_VERTEBRA_LABEL, 0, 0]
     assert disc_labels == [201, 0]
+
+
+def with_centres(classes, centre_row_of_rows):
+    """Return offsets (2, S, R, A) by which bone in each range of rows points to a row, and columns to 40."""
+    rows, columns = np.indices(classes.shape[1:])
+    offsets = np.zeros((2, *classes.shape), np.float16)
+    offsets[1, 0] = 40 - columns
+    for (start, stop), centre_row in centre_row_of_rows.items():
+        offsets[0, 0, start:stop] = centre_row - rows[start:stop]
+    return offsets
+
+
+def test_beside_the_bodies_predicted_centres_tell_vertebrae_apart():
+    classes = np.zeros((1, 150, 90), np.uint8)
+    for start in (20, 34, 60, 95):  # two pieces of one vertebra, then one piece each
+        classes[0, start : start + 6, 50:56] = VERTEBRA
+    classes[0, 66:95, 52:54] = VERTEBRA  # a false bridge between two of them
+    classes[0, 120:123, 50:53] = VERTEBRA  # 9 mm2: a speck of its own centre
+    centres = {(20, 40): 30, (60, 80): 65, (80, 101): 100, (120, 123): 140}
+    result = label_instances(classes, ISOTROPIC, with_centres(classes, centres))
+    labels = result.labels_sra[0]
+    assert [int(labels[row, 52]) for row in (22, 36, 62, 79, 81, 98, 121)] == [3, 3, 2, 2, 1, 1, 0]
+    assert result.notes == [NOTE] and result.beside_bodies
+
+
+def leaving_the_bodies(canal_rows):
+    """Return a slice through two whole bodies that below shows processes of two more vertebrae only."""
+    classes = np.zeros((1, 170, 90), np.uint8)
+    for row in (10, 45):
+        classes[0, row : row + 27, 15:45] = VERTEBRA
+        classes[0, row + 27 : row + 35, 15:45] = DISC
+    classes[0, slice(*canal_rows), 47:55] = CANAL
+    for row in (95, 130):
+        classes[0, row : row + 8, 60:66] = VERTEBRA
+    return classes, with_centres(classes, {(10, 37): 24, (45, 72): 59, (95, 103): 94, (130, 138): 129})
+
+
+def test_where_a_slice_leaves_the_bodies_bone_beside_them_is_numbered_too():
+    classes, offsets = leaving_the_bodies(canal_rows=(5, 40))
+    result = label_instances(classes, ISOTROPIC, offsets)
+    labels = result.labels_sra[0]
+    assert [int(labels[row, 62]) for row in (133, 98)] == [1, 2]
+    assert [int(labels[row, 30]) for row in (59, 24, 76, 41)] == [3, 4, 203, 204]
+    assert result.notes == [LEAVING_NOTE] and not result.beside_bodies and result.spine is None
+
+
+def test_with_canal_behind_the_last_body_what_lies_below_is_no_vertebra():
+    classes, offsets = leaving_the_bodies(canal_rows=(5, 90))
+    result = label_instances(classes, ISOTROPIC, offsets)
+    labels = result.labels_sra[0]
+    assert labels[133, 62] == 0
+    assert [int(labels[row, 30]) for row in (59, 24, 76, 41)] == [1, 2, 201, 202]
+    assert LEAVING_NOTE not in result.notes
+
+
+def test_above_a_body_without_canal_processes_go_on_counting_and_the_lower_end_holds():
+    classes, offsets = leaving_the_bodies(canal_rows=(5, 40))
+    turned, turned_offsets = classes[:, ::-1], offsets[:, :, ::-1] * np.array([-1, 1])[:, None, None, None]
+    turned = np.where(turned == DISC, 0, turned)
+    turned[0, 89:97, 15:45] = turned[0, 124:132, 15:45] = turned[0, 161:165, 15:45] = DISC
+    labels = label_instances(turned, ISOTROPIC, turned_offsets).labels_sra[0]
+    assert [int(labels[row, 30]) for row in (146, 110, 128, 163)] == [1, 2, 202, 201]
+    assert [int(labels[row, 62]) for row in (71, 36)] == [3, 4]
+
+
+def test_discs_use_up_numbers_where_no_vertebra_lies_between_them():
+    vertebrae, discs = number_upwards(np.array([10.0, 80.0]), np.array([90.0, 60.0, 40.0, 5.0]))
+    assert vertebrae.tolist() == [3, 1]  # vertebra 2, between discs 202 and 203, was not found
+    assert discs.tolist() == [201, 202, 203, 204]
+    many, _ = number_upwards(np.arange(30.0), np.array([]))
+    assert many.max() == MAX_VERTEBRA_LABEL and (many == 0).sum() == 30 - MAX_VERTEBRA_LABEL

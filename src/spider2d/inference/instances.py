@@ -125,9 +125,8 @@ def _label_box(
     at = tuple(vertebra_index.T)
     offset = None if offsets is None else offsets[:, *at].T.astype(np.float32)
     bodies = sample_bodies(vertebra_mm, spacing, frame, offset)
-    disc_number, boundaries, pitch_mm = _find_boundaries(
-        _millimetres(disc_index, spacing), bodies, spacing, frame
-    )
+    disc_mm = _millimetres(disc_index, spacing)
+    disc_number, boundaries, pitch_mm = _find_boundaries(disc_mm, bodies, spacing, frame)
 
     depth = edt.edt(classes == VERTEBRA, anisotropy=(FAR_MM, *spacing[1:]), parallel=1)
     bone = Bone(vertebra_index, vertebra_mm, depth[at], spacing, classes.shape)
@@ -136,22 +135,21 @@ def _label_box(
     levels = measure_levels(boundaries, bodies, pitch_mm)
     discs = np.flatnonzero(levels.is_disc)
     numbering = number_levels(levels)
-    beside = lone_slice.is_beside_bodies(len(classes), levels.volume_mm3, numbering, spacing[0])
     is_body = frame.in_front_of_wall(vertebra_mm)
-    if beside:
-        vertebrae, below_level = lone_slice.number_pieces(bone, level, len(levels.volume_mm3))
-        disc_labels = [below_level[index + 1] for index in discs]
-    else:
-        vertebrae = _tidied(
-            classes.shape, vertebra_index, vertebra_labels(level, is_body, numbering), spacing
-        )
-        disc_labels = [numbering.disc_label(index) for index in discs]
-    labels += vertebrae
+    values = vertebra_labels(level, is_body, numbering)
+    disc_labels = [numbering.disc_label(index) for index in discs]
+    lone = None
+    if len(classes) == lone_slice.LONE_SLICE:
+        rows_mm = np.array([disc_mm[disc_number == number, 1].mean() for number in range(len(discs))])
+        lone = lone_slice.number_lone_slice(bone, level, is_body, offset, canal, rows_mm, levels, numbering)
+    if lone:
+        values, disc_labels = lone.bone, lone.discs
+    labels += _tidied(classes.shape, vertebra_index, values, spacing)
     labels += _tidied(
         classes.shape, disc_index, np.array([*disc_labels, 0], dtype=np.uint8)[disc_number], spacing
     )
-    if beside:
-        return labels, [lone_slice.NOTE], None
+    if lone:
+        return labels, [lone.note], None
     spine = measure_spine(labels, vertebra_index[is_body], levels, numbering, spacing[1], edge_rows)
     return labels, describe(numbering, levels.is_disc), spine
 
