@@ -1,8 +1,8 @@
-"""Make the shipped checkpoint from nothing: phantoms to validate by, four trainings on random ones, export.
+"""Make the shipped checkpoint from nothing: phantoms to validate by, five trainings on random ones, export.
 
 Runs the documented commands one after the other; a stopped run goes on where it was. How long the training
-takes stands in weights/README.md. The fourth training starts from the mean of the second's and the third's
-weights, and the mean of its start and its end is exported. With --checkpoint only the export is done.
+takes stands in weights/README.md. From the fourth on each training starts from the mean of the start and the
+end of the one before, and the mean of the last one's is exported. With --checkpoint only the export is done.
 """
 
 import argparse
@@ -33,8 +33,19 @@ LATER_TRAININGS = (
         "seed=8",
         "data.synthetic.samples_per_series=20",
     ),
+    (
+        "training.steps=10000",
+        "optimiser.learning_rate=1e-3",
+        "optimiser.ema_decay=0.998",
+        "seed=11",
+        "data.synthetic.samples_per_series=20",
+        "data.beside_bodies_fraction=0.4",
+        "loss.slice_dice=1.5",
+    ),
 )
 """Settings of the trainings that go on from former ones."""
+FIRST_FROM_A_MEAN = 4
+"""From this training on each starts from the mean of the weights before and after the last one."""
 CONFIG = cli.PROJECT_ROOT / "experiments" / "synthetic_2d.yaml"
 
 
@@ -54,23 +65,23 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def train(work: Path) -> list[Path]:
-    """Make the validation phantoms, train four times, each from former results; return what to average."""
-    data, slices, mean = work / "phantom", work / "slices", work / "mean.pt"
-    first, second, third, fourth = (work / name for name in ("run", "run_2", "run_3", "run_4"))
+    """Make the validation phantoms, train, each time from former results; return what to average."""
+    data, slices, run = work / "phantom", work / "slices", work / "run"
     cli.run_step("Phantoms for validation", ["preprocessing/make_phantom.py", "--output", str(data)])
     extract = ["preprocessing/extract_slices.py", "--pixel-size-mm", PIXEL_SIZE_MM]
     cli.run_step("Slices", [*extract, "--dataset", str(data), "--output", str(slices)])
-    cli.run_step("Training on random phantoms", training_command(slices, first))
+    cli.run_step("Training on random phantoms", training_command(slices, run))
 
-    def go_on(start: Path, run: Path, settings: Sequence[str]) -> None:
-        command = training_command(slices, run, (f"init={start.as_posix()}", *settings))
+    start, end = run / "best.pt", run / "best.pt"
+    for number, settings in enumerate(LATER_TRAININGS, start=2):
+        begin, run = end, work / f"run_{number}"
+        if number >= FIRST_FROM_A_MEAN:
+            begin = work / f"mean_{number}.pt"
+            export([start, end], begin)
+        command = training_command(slices, run, (f"init={begin.as_posix()}", *settings))
         cli.run_step("Training goes on", command)
-
-    go_on(first / "best.pt", second, LATER_TRAININGS[0])
-    go_on(second / "best.pt", third, LATER_TRAININGS[1])
-    export([second / "best.pt", third / "best.pt"], mean)
-    go_on(mean, fourth, LATER_TRAININGS[2])
-    return [mean, fourth / "best.pt"]
+        start, end = begin, run / "best.pt"
+    return [start, end]
 
 
 def training_command(slices: Path, run: Path, settings: Sequence[str] = ()) -> list[str]:
