@@ -20,8 +20,8 @@ LONE_SLICE = 3
 MIN_BODY_MM2 = 300.0
 """A lone slice goes through the bodies when it shows one of at least this area (whole ones: 700 or more)."""
 MIN_PIECE_MM2 = 12.0
-"""Of bone in one slice; the tips of transverse processes show 15 mm2 and more. Single slices often state no
-true thickness, so their pieces are judged by area."""
+"""Of bone or disc in one slice; the tips of transverse processes show 15 mm2 and more. Single slices often
+state no true thickness, so their pieces are judged by area."""
 MAX_GAP_MM = 30.0
 """In a single slice the canal lies between a body and its arch."""
 CENTRE_SPREAD_MM, MIN_CENTRE_DISTANCE_MM = 3.0, 18.0
@@ -30,8 +30,8 @@ NOTE = (
     "this slice lies beside the vertebral bodies: vertebrae are numbered from the lowest bone or disc found"
 )
 LEAVING_NOTE = (
-    "this slice leaves the vertebral bodies, for no canal is behind the last: vertebrae are numbered from "
-    "the lowest bone or disc found"
+    "this slice leaves the vertebral bodies (no canal is behind the last one): bone and discs beyond it are "
+    "numbered too"
 )
 
 
@@ -88,9 +88,9 @@ def number_lone_slice(
         return None
     if below:
         return LoneNumbers(*number_by_centres(bone, offsets_rc_mm, disc_row_mm), LEAVING_NOTE)
-    is_lumbar = discs >= numbering.lowest - 1
-    values, disc_labels = number_by_centres(bone, offsets_rc_mm, disc_row_mm[is_lumbar], ends[0])
-    all_labels = np.append(np.zeros(np.count_nonzero(~is_lumbar), np.uint8), disc_labels)
+    is_counted = discs >= numbering.lowest - 1  # those below the disc of vertebra 1 are the sacrum's
+    values, disc_labels = number_by_centres(bone, offsets_rc_mm, disc_row_mm[is_counted], ends[0])
+    all_labels = np.append(np.zeros(np.count_nonzero(~is_counted), np.uint8), disc_labels)
     return LoneNumbers(values, all_labels, LEAVING_NOTE)
 
 
@@ -143,7 +143,7 @@ def group_by_centre(bone: Bone, offsets_rc_mm: np.ndarray) -> tuple[np.ndarray, 
     pixel_mm2 = float(np.prod(bone.spacing_sra_mm[1:]))
     row_mm = bone.points_mm[:, 1] + offsets_rc_mm[:, 0]
     margin_mm = 4 * CENTRE_SPREAD_MM
-    first_mm = row_mm.min() - margin_mm
+    first_mm = row_mm.min() - margin_mm  # bins of 1 mm from here
     count = np.bincount((row_mm - first_mm).astype(int), minlength=int(np.ptp(row_mm) + 2 * margin_mm))
     density = ndimage.gaussian_filter1d(count.astype(float), CENTRE_SPREAD_MM, mode="constant")
     peaks, _ = signal.find_peaks(density, distance=MIN_CENTRE_DISTANCE_MM)
