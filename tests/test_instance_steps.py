@@ -92,8 +92,9 @@ def test_plane_of_a_tilted_disc(tilt_deg):
     np.testing.assert_allclose(normal, turn @ [0.0, -1.0, 0.0], atol=0.03)
 
 
-def test_plane_of_a_disc_in_one_slice_does_not_lean_across_slices():
-    rows, columns = np.mgrid[0:20, 0:35]  # thicker than the weight of the expected direction can hide
+@pytest.mark.parametrize("thickness_mm", [20, 60])  # both thicker than the expected direction can hide
+def test_plane_of_a_disc_in_one_slice_does_not_lean_across_slices(thickness_mm):
+    rows, columns = np.mgrid[0:thickness_mm, 0 : thickness_mm + 15]
     points = np.stack([np.full(rows.size, 8.0), rows.ravel(), columns.ravel()], axis=1)
     _, normal = fit_plane(points, np.array([0.0, -1.0, 0.0]))
     np.testing.assert_allclose(normal, [0, -1, 0], atol=1e-6)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from spider2d.data.phantom import arch
+from spider2d.data.phantom import processes
 from spider2d.data.phantom.anatomy import sample_anatomy
 from spider2d.data.phantom.bones import SACRUM_OWNER, paint_bones
 from spider2d.data.phantom.field_of_view import place_grid
@@ -14,8 +14,8 @@ from spider2d.labels import CANAL_LABEL
 
 
 def test_a_fused_vertebra_has_no_border_to_the_sacrum_beside_the_bodies(monkeypatch):
-    monkeypatch.setattr(arch, "WING_SHARE", 1.0)
-    monkeypatch.setattr(arch, "FUSED_SHARE", 1.0)
+    monkeypatch.setattr(processes, "WING_SHARE", 1.0)
+    monkeypatch.setattr(processes, "FUSED_SHARE", 1.0)
     fused = sample_anatomy(2, wildness=0.4)
     assert fused.is_fused and not sample_anatomy(2).is_fused
     grid = place_grid(fused, (18, 170, 120), (5.0, 1.0, 1.0), np.random.default_rng(3))

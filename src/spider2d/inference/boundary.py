@@ -86,7 +86,9 @@ def fit_plane(
     centre = points_mm.mean(axis=0, dtype=np.float64)
     offset = points_mm - centre
     covariance = offset.T @ offset / len(points_mm) + up_weight_mm**2 * (np.eye(3) - np.outer(up, up))
-    # Seen in one or two slices only, a disc is flat across the slices too; that must not become its normal.
-    covariance[0, 0] += max(0.0, MIN_WIDTH_MM**2 - covariance[0, 0])
+    # Seen in one or two slices only, a disc is flat across the slices too; that must not become its normal,
+    # however thick a blob is within the slice.
+    least_in_slice = np.linalg.eigvalsh(covariance[1:, 1:])[0]
+    covariance[0, 0] = max(covariance[0, 0], MIN_WIDTH_MM**2, 2 * least_in_slice)
     normal = np.linalg.eigh(covariance)[1][:, 0]
     return centre, normal * (1.0 if normal @ up > 0 else -1.0)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spider2d.data.phantom import arch, marrow, sacrum, stacking
+from spider2d.data.phantom import arch, marrow, processes, sacrum, stacking
 from spider2d.data.phantom.canal import Canal, make_canal
 from spider2d.data.phantom.midline import Midline, make_midline
 from spider2d.data.phantom.sacrum import Sacrum
@@ -80,15 +80,15 @@ def sample_anatomy(seed: int, variant: str | None = None, wildness: float = 0.0)
     joints = arch.joint_positions(rng, frames, bodies)
     cortex_mm = CORTEX_MM * (rng.uniform(0.5, 2.0) if wildness else 1.0)
     arch_cortex_mm = min(cortex_mm * rng.uniform(1.0, 1.7), 2.0) if wildness else cortex_mm
-    vertebrae, habit = [], arch.sample_habit(rng, cortex_mm, arch_cortex_mm) if wildness else None
+    vertebrae, habit = [], processes.sample_habit(rng, cortex_mm, arch_cortex_mm) if wildness else None
     for k in range(stacking.N_MODELLED):
         place, near, thoracic = (frames[k + 1], bodies[k + 1]), joints[k : k + 2], k >= disease.n_lumbar
         parts = arch.vertebra_arch(rng, *place, near, thoracic, k == 0, transverse=not wildness)
         if habit:
-            parts += arch.varied_transverse_processes(rng, *place, k, thoracic, habit)
-            parts += arch.stout_joint_processes(rng, *place, near, habit)
-            parts += arch.tall_laminae(rng, *place, habit)
-            parts += arch.sacral_wings(rng, *place, frames[0], habit) if k == 0 else ()
+            parts += processes.varied_transverse_processes(rng, *place, k, thoracic, habit)
+            parts += processes.stout_joint_processes(rng, *place, near, habit)
+            parts += processes.tall_laminae(rng, *place, habit)
+            parts += processes.sacral_wings(rng, *place, frames[0], habit) if k == 0 else ()
         parts = arch.vary_parts(rng, parts, wildness)
         parts += arch.osteophytes(disease.bridging, k, frames, bodies)
         spots = marrow.sample_spots(rng, frames[k + 1], bodies[k + 1], disease.modic[k : k + 2])

@@ -1,14 +1,14 @@
 """The posterior arch as capsules: pedicles, joint processes, laminae, transverse and spinous processes.
 
 Neighbouring joint processes are built towards one joint position from both sides, so that facet joints touch
-in every pose.
+in every pose. What wild patients have in addition is in `processes`.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
-from spider2d.data.phantom.shapes import Body, Capsule, Frame, rotation
+from spider2d.data.phantom.shapes import Body, Capsule, Frame
 
 Joints = tuple[np.ndarray, np.ndarray]
 
@@ -75,164 +75,6 @@ def vertebra_arch(
         if transverse:
             parts.append(part(pillar, tip, (3.4, 4.4, 2.8)))
     return (*parts, *spinous_process(rng, frame, lamina_mm, end, thoracic, lowest))
-
-
-WING_SHARE, FUSED_SHARE = 0.25, 0.6
-WING_SIDES = ((-1,), (1,), (-1, 1), (-1, 1))
-
-
-@dataclass(frozen=True)
-class Habit:
-    """What the processes of one patient have in common, apart from the vertebra they stand on.
-
-    Attributes:
-        size: Factor on the thickness of the transverse processes.
-        forward_mm, up_mm: How far their tips are displaced.
-        tilt_deg: By how much their rear edge stands higher than the front one.
-        to_sacrum_mm: How far the lowest ones reach down towards the wings of the sacrum.
-        wing_sides: Sides (-1 left, 1 right) on which the lowest vertebra has a broad wing, as transitional
-            ones have.
-        is_fused: Whether these wings have grown together with the sacrum.
-        cortex_mm: Thickness of their dark shell.
-        stoutness: How much the joint processes have grown (0-1), as worn joints do.
-        joint_cortex_mm: Thickness of their dark shell; that of worn joints is thick.
-        lamina_mm: Half height of the laminae.
-        lamina_tilt_deg: By how much their upper edge leans forward.
-    """
-
-    size: float
-    forward_mm: float
-    up_mm: float
-    tilt_deg: float
-    to_sacrum_mm: float
-    wing_sides: tuple[int, ...]
-    is_fused: bool
-    cortex_mm: float
-    stoutness: float
-    joint_cortex_mm: float
-    lamina_mm: float
-    lamina_tilt_deg: float
-
-
-def sample_habit(rng: np.random.Generator, body_cortex_mm: float, arch_cortex_mm: float) -> Habit:
-    """Return the processes of a patient.
-
-    In one of eight the lowest transverse ones meet the sacrum, and in one of four there are broad wings, far
-    more often than in life, so that networks see enough of them (Castellvi et al., Spine 9:493-495, 1984,
-    types II to IV).
-    """
-    stoutness = rng.uniform(0, 1)
-    wing_sides = WING_SIDES[rng.integers(len(WING_SIDES))] if rng.random() < WING_SHARE else ()
-    return Habit(
-        size=rng.uniform(0.8, 1.35),
-        forward_mm=rng.uniform(-3, 6),
-        up_mm=rng.uniform(-4, 6),
-        tilt_deg=rng.uniform(-15, 50),
-        to_sacrum_mm=rng.uniform(8, 18) if rng.random() < 0.12 else 0.0,
-        wing_sides=wing_sides,
-        is_fused=bool(wing_sides) and rng.random() < FUSED_SHARE,
-        cortex_mm=body_cortex_mm * rng.uniform(0.5, 1.1),
-        stoutness=stoutness,
-        joint_cortex_mm=arch_cortex_mm + stoutness * rng.uniform(0, 2),
-        lamina_mm=rng.uniform(8.5, 13),
-        lamina_tilt_deg=rng.uniform(5, 35),
-    )
-
-
-def varied_transverse_processes(
-    rng: np.random.Generator, frame: Frame, body: Body, k: int, thoracic: bool, habit: Habit
-) -> tuple[Capsule, ...]:
-    """Return transverse processes of vertebra ``k`` (0 = lowest), thick at the base, thinner at the tip.
-
-    They are flat plates, taller than deep, with an uneven crest. The lower a vertebra, the further forward
-    they stand; on the lowest one, whose processes are the stoutest, they spring from the side of the body.
-    Those of thoracic vertebrae are shorter and point backwards: ribs pass in front of them.
-    """
-    parts, depth = [], body.half_depth
-    forward = habit.forward_mm + max(0, 2 - k) * rng.uniform(2, 5) + rng.normal(0, 1.5)
-    if thoracic:
-        forward = rng.uniform(-10, -1)
-    down = -0.3 * body.half_height - habit.up_mm + rng.normal(0, 2)
-    radii = np.array((3.5, rng.uniform(3, 6.2), rng.uniform(2.4, 4.5))) * habit.size
-    radii *= (1, 1.1, 1.9) if k == 0 else (1, 1, 1)
-    axes = frame.axes @ rotation(habit.tilt_deg + rng.normal(0, 10))
-    for side in (-1, 1):
-        reach = body.half_width + (rng.uniform(0, 12) if thoracic else rng.uniform(9, 24))
-        base = np.array((side * 0.6 * body.half_width, -0.38 * body.half_height, depth + 7.0))
-        tip = np.array((side * reach, down + rng.normal(0, 1.5), depth + 12 - forward + rng.normal(0, 1.5)))
-        middle, end = (base + tip) / 2, frame.world(tip)
-        parts.append(Capsule(frame.world(base), frame.world(middle), tuple(radii), axes))
-        parts.append(Capsule(frame.world(middle), end, tuple(radii * rng.uniform(0.7, 1)), axes))
-        for _ in range(2):
-            off = axes @ (rng.uniform(-1, 1, 3) * radii * (0, 0.9, 0.7))
-            crest = tuple(radii * rng.uniform(0.4, 0.8, 3))
-            parts.append(Capsule(frame.world(base) + off, end + off * rng.uniform(-0.5, 1), crest, axes))
-        if k == 0:
-            root = (side * 0.75 * body.half_width, down + rng.uniform(-2, 6), depth * rng.uniform(0, 0.8))
-            parts.append(Capsule(frame.world(root), frame.world(middle), tuple(radii), axes))
-            if habit.to_sacrum_mm:
-                foot = end + frame.axes @ (0, habit.to_sacrum_mm, 2)
-                parts.append(Capsule(end, foot, tuple(radii * 1.3), axes))
-    return tuple(replace(part, cortex_mm=habit.cortex_mm) for part in parts)
-
-
-def sacral_wings(
-    rng: np.random.Generator, frame: Frame, body: Body, s1: Frame, habit: Habit
-) -> tuple[Capsule, ...]:
-    """Return the wings of a transitional lowest vertebra: tall fins from its sides down onto the sacrum's.
-
-    Args:
-        rng: Source of variation.
-        frame: Pose of the lowest vertebra.
-        body: Shape of its body.
-        s1: Pose of the first sacral segment.
-        habit: Says on which sides they are, none without.
-    """
-    parts = []
-    for side in habit.wing_sides:
-        root = frame.world(
-            (side * 0.7 * body.half_width, rng.uniform(-2, 4), rng.uniform(2, body.half_depth))
-        )
-        lateral = side * (body.half_width + rng.uniform(13, 26))
-        tip = frame.world((lateral, rng.uniform(-2, 6), rng.uniform(0, body.half_depth + 8)))
-        foot_down, foot_back = rng.uniform(-12, -6), rng.uniform(-8, 10)
-        thick, deep = rng.uniform(5, 9), rng.uniform(4.5, 8.5)
-        axes = rotation(rng.uniform(-25, 25))
-        parts.append(Capsule(root, tip, (7.0, rng.uniform(6, 11), deep), axes))
-        for start, reach in ((tip, lateral), ((root + tip) / 2, (lateral + side * body.half_width) / 2)):
-            foot = s1.world((reach, foot_down, foot_back))
-            parts.append(Capsule(start, foot, (thick, 6.0, deep * rng.uniform(0.9, 1.4)), axes))
-    return tuple(replace(part, cortex_mm=habit.cortex_mm) for part in parts)
-
-
-def stout_joint_processes(
-    rng: np.random.Generator, frame: Frame, body: Body, joints: list[Joints], habit: Habit
-) -> tuple[Capsule, ...]:
-    """Return joint processes that reach further to the front and the back of `vertebra_arch`'s joints."""
-    stoutness = habit.stoutness
-    side_mm, depth, parts = 0.57 * body.half_width, body.half_depth, []
-    for side, below, above in zip((-1, 1), *joints, strict=True):
-        rear, front = stoutness * rng.uniform(3, 6.5), stoutness * rng.uniform(0, 3)
-        isthmus = frame.world((side * (side_mm - 0.5), 0.5 * body.half_height, depth + 14.0))
-        lower_tip = below + frame.axes @ (-side * 0.8, rng.uniform(2, 7), 3.0 + rear)
-        parts.append(Capsule(isthmus, lower_tip, (5.4, 5.0 + front / 2, 4.6 + rear), frame.axes))
-        pillar = frame.world((side * (side_mm + 1.0), -0.3 * body.half_height, depth + 8.5))
-        upper_tip = above + frame.axes @ (side * 1.5, -rng.uniform(1, 5), -3.8 - front)
-        parts.append(Capsule(pillar, upper_tip, (5.4, 5.2, 5.4 + front), frame.axes))
-    return tuple(replace(part, cortex_mm=habit.joint_cortex_mm) for part in parts)
-
-
-def tall_laminae(rng: np.random.Generator, frame: Frame, body: Body, habit: Habit) -> tuple[Capsule, ...]:
-    """Return laminae as tall plates that overlap like tiles: the upper edge in front, at the canal."""
-    side_mm, depth, level = 0.57 * body.half_width, body.half_depth, 0.5 * body.half_height
-    parts = []
-    for side in (-1, 1):
-        axes = frame.axes @ rotation(habit.lamina_tilt_deg + rng.normal(0, 5))
-        start = frame.world((side * (side_mm - 1), level, depth + rng.uniform(15, 17)))
-        stop = frame.world((side * 1.5, level + rng.uniform(0, 3), depth + rng.uniform(19, 22)))
-        radii = (3.2, habit.lamina_mm * rng.uniform(0.85, 1.1), rng.uniform(2.6, 4.2))
-        parts.append(Capsule(start, stop, radii, axes))
-    return tuple(parts)
 
 
 def spinous_process(

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from spider2d.data.phantom import arch
+from spider2d.data.phantom import arch, processes
 from spider2d.data.phantom.anatomy import sample_anatomy
 
-PLAIN_HABIT = arch.Habit(
+PLAIN_HABIT = processes.Habit(
     size=1.0,
     forward_mm=0.0,
     up_mm=0.0,
@@ -29,10 +29,10 @@ def test_lowest_transverse_processes_meet_the_sacrum_in_some_patients():
     feet = []
     for to_sacrum_mm in (0.0, 15.0):
         habit = replace(PLAIN_HABIT, to_sacrum_mm=to_sacrum_mm)
-        parts = arch.varied_transverse_processes(np.random.default_rng(0), frame, body, 0, False, habit)
+        parts = processes.varied_transverse_processes(np.random.default_rng(0), frame, body, 0, False, habit)
         feet.append(max((frame.axes.T @ (p.end - frame.centre))[1] for p in parts))
     assert feet[1] > feet[0] + 5
-    habits = [arch.sample_habit(np.random.default_rng(seed), 0.8, 1.2) for seed in range(200)]
+    habits = [processes.sample_habit(np.random.default_rng(seed), 0.8, 1.2) for seed in range(200)]
     assert all(habit.cortex_mm < 0.9 and 1.2 <= habit.joint_cortex_mm <= 3.2 for habit in habits)
     assert 0.05 < np.mean([habit.to_sacrum_mm > 0 for habit in habits]) < 0.2
 
@@ -45,7 +45,9 @@ def test_stout_joint_processes_reach_beyond_the_joints_by_their_stoutness():
     rears = []
     for stoutness in (0.0, 1.0):
         habit = replace(PLAIN_HABIT, stoutness=stoutness)
-        parts = arch.stout_joint_processes(np.random.default_rng(0), frames[1], bodies[1], joints[0:2], habit)
+        parts = processes.stout_joint_processes(
+            np.random.default_rng(0), frames[1], bodies[1], joints[0:2], habit
+        )
         assert len(parts) == 4  # an upper and a lower one on either side
         rears.append(max((frames[1].axes.T @ (p.end - frames[1].centre))[2] + p.radii[2] for p in parts))
     assert rears[1] > rears[0] + 5
@@ -53,7 +55,7 @@ def test_stout_joint_processes_reach_beyond_the_joints_by_their_stoutness():
 
 def test_laminae_are_tall_plates_behind_the_canal_whose_upper_edge_leans_forward():
     lowest = sample_anatomy(5).vertebrae[0]
-    parts = arch.tall_laminae(np.random.default_rng(0), lowest.frame, lowest.body, PLAIN_HABIT)
+    parts = processes.tall_laminae(np.random.default_rng(0), lowest.frame, lowest.body, PLAIN_HABIT)
     assert len(parts) == 2
     for side, part in zip((-1, 1), parts, strict=True):
         start, end = (lowest.frame.axes.T @ (p - lowest.frame.centre) for p in (part.start, part.end))
@@ -69,7 +71,7 @@ def test_wings_reach_from_beside_the_lowest_body_to_the_sacrum_on_their_side_onl
     for sides in ((), (-1,), (-1, 1)):
         habit = replace(PLAIN_HABIT, wing_sides=sides)
         rng = np.random.default_rng(0)
-        parts = arch.sacral_wings(rng, lowest.frame, lowest.body, s1, habit)
+        parts = processes.sacral_wings(rng, lowest.frame, lowest.body, s1, habit)
         assert {int(np.sign((p.end - s1.centre)[0])) for p in parts} == set(sides)
         assert all(part.cortex_mm == habit.cortex_mm for part in parts)
     ends = np.array([s1.axes.T @ (part.end - s1.centre) for part in parts])
@@ -78,7 +80,7 @@ def test_wings_reach_from_beside_the_lowest_body_to_the_sacrum_on_their_side_onl
 
 
 def test_some_patients_have_wings_and_only_those_can_be_fused():
-    habits = [arch.sample_habit(np.random.default_rng(seed), 0.8, 1.2) for seed in range(400)]
+    habits = [processes.sample_habit(np.random.default_rng(seed), 0.8, 1.2) for seed in range(400)]
     winged = [habit for habit in habits if habit.wing_sides]
     assert 0.17 < len(winged) / len(habits) < 0.33
     assert 0.4 < np.mean([habit.is_fused for habit in winged]) < 0.8
