@@ -5,10 +5,10 @@ import pytest
 from scipy import ndimage
 
 from spider2d.inference.boundary import Boundary, backwards, fit_plane, make_boundary
+from spider2d.inference.cuts import add_missing_boundaries
 from spider2d.inference.discs import find_discs
 from spider2d.inference.joint_sheet import above_sheet
 from spider2d.inference.levels import (
-    add_missing_boundaries,
     estimate_pitch,
     measure_levels,
     place_walls,

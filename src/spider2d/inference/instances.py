@@ -14,10 +14,10 @@ from spider2d.errors import VolumeError
 from spider2d.inference import lone_slice
 from spider2d.inference.boundary import Boundary
 from spider2d.inference.cleanup import clean_canal, tidy_instances
+from spider2d.inference.cuts import add_missing_boundaries
 from spider2d.inference.discs import find_discs
 from spider2d.inference.levels import (
     BodySample,
-    add_missing_boundaries,
     estimate_pitch,
     measure_levels,
     place_walls,
