@@ -9,6 +9,7 @@ from spider2d.data.data_config import AugmentConfig, DataConfig, SyntheticConfig
 from spider2d.data.phantom import random_series
 from spider2d.data.phantom.random_series import (
     clip_brightest,
+    cut_labels,
     cut_obliquely,
     draw_brightness,
     draw_grid,
@@ -118,11 +119,25 @@ def test_an_oblique_slab_leaves_the_middle_and_cuts_image_and_labels_alike():
     beyond = cut.padding_sra & ~series.padding_sra
     assert 0.05 < beyond.mean() < 0.41 and not beyond[2, 40:80, 50].any()
     np.testing.assert_array_equal(cut.image_sra, np.where(beyond, 0, series.image_sra))
-    np.testing.assert_array_equal(cut.labels_sra, np.where(beyond, 0, series.labels_sra))
+    np.testing.assert_array_equal(cut.labels_sra, cut_labels(series.labels_sra, beyond))
     # Point by point through the middle, the other face is cut too; on one side of the patient it lies higher.
     np.testing.assert_array_equal(beyond, beyond[::-1, ::-1, ::-1] & ~series.padding_sra)
     tops = [np.flatnonzero(~cut.padding_sra[k, :, 50]).min() for k in range(5)]
     assert tops == sorted(tops) or tops == sorted(tops, reverse=True)
+
+
+def test_scraps_of_a_vertebra_beyond_a_cut_are_background_and_the_canal_is_not():
+    labels = np.zeros((1, 40, 12), np.uint8)
+    labels[0, 0:20, :4], labels[0, 20:40, :4] = 2, 1  # two vertebrae, 20 rows each
+    labels[0, :, 6:8] = CANAL_LABEL
+    beyond = np.zeros_like(labels, dtype=bool)
+    beyond[:, :16] = True  # a fifth of vertebra 2 is left
+    cut = cut_labels(labels, beyond)
+    assert not (cut == 2).any() and not cut[beyond].any()
+    np.testing.assert_array_equal(cut[:, 20:], labels[:, 20:])
+    np.testing.assert_array_equal(cut[:, :, 6:8], np.where(beyond, 0, labels)[:, :, 6:8])
+    beyond[:, 11:16] = False  # nine rows of 20: kept
+    assert (cut_labels(labels, beyond) == 2).sum() == 9 * 4
 
 
 def test_clipping_makes_the_brightest_values_alike_and_nothing_else():

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 from scipy.ndimage import find_objects
 
+from spider2d.data.phantom.field_of_view import keep_largest_pieces
 from spider2d.data.phantom.rendering import Scan, sample_scan
 from spider2d.data.phantom.series import PhantomSeries, make_series
 from spider2d.data.phantom.tissues import (
@@ -23,7 +24,9 @@ from spider2d.labels import CANAL_LABEL
 SEQUENCE_SHARES = (0.5, 0.4, 0.1)
 CONTRAST_SHARES = {"plausible": 0.83, "fat_suppressed": 0.1, "random": 0.07}
 WILDNESS = (0.2, 0.4, 0.7)
-OBLIQUE_SHARE, CLIPPED_SHARE = 0.1, 0.7
+OBLIQUE_SHARE, CLIPPED_SHARE = 0.2, 0.7
+SCRAP_SHARE = 0.25
+"""Less of a vertebra or disc than this is background where an oblique slab ends."""
 CLIPPED_TO_BONE = 1.1, 1.6
 """At what brightness images are clipped at least, relative to the vertebrae's median."""
 MARROW_SHARE = (0.25, 0.85)
@@ -60,9 +63,18 @@ def cut_obliquely(rng: np.random.Generator, series: PhantomSeries) -> PhantomSer
     return replace(
         series,
         image_sra=np.where(beyond, np.float32(0), series.image_sra),
-        labels_sra=np.where(beyond, np.uint8(0), series.labels_sra),
+        labels_sra=cut_labels(series.labels_sra, beyond),
         padding_sra=series.padding_sra | beyond,
     )
+
+
+def cut_labels(labels_sra: np.ndarray, beyond_sra: np.ndarray) -> np.ndarray:
+    """Return the labels within; scraps of vertebrae and discs become background, the rest one piece each."""
+    before = np.bincount(labels_sra.ravel(), minlength=256)
+    left = np.where(beyond_sra, np.uint8(0), labels_sra)
+    is_scrap = np.bincount(left.ravel(), minlength=256) < SCRAP_SHARE * before
+    is_scrap[CANAL_LABEL] = False
+    return keep_largest_pieces(np.where(is_scrap[left], np.uint8(0), left))
 
 
 def clip_brightest(rng: np.random.Generator, series: PhantomSeries) -> PhantomSeries:
