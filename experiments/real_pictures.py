@@ -8,6 +8,7 @@ counts and a contact sheet to be looked at.
 import argparse
 import csv
 import io
+import re
 import sys
 from pathlib import Path
 
@@ -55,11 +56,15 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def choose_pictures(folder: Path, half: str) -> list[Path]:
     """Return the PNG files of a half of the patients: development takes the even numbers, report the odd."""
-    paths = sorted(folder.glob("*.png"))
-    if not paths:
-        raise DatasetError(f"{folder}: no PNG files; name the folder of mid-sagittal pictures")
+    paths = [path for path in sorted(folder.glob("*.png")) if re.fullmatch(r"[0-9]+_.+", path.stem)]
     even = {path: int(path.stem.split("_")[0]) % 2 == 0 for path in paths}
-    return [path for path in paths if half == "all" or even[path] == (half == "development")]
+    chosen = [path for path in paths if half == "all" or even[path] == (half == "development")]
+    if not chosen:
+        raise DatasetError(
+            f"{folder}: no PNG files named PATIENT_SEQUENCE.png, such as 12_t2.png, of the half '{half}'; "
+            "name the folder of mid-sagittal pictures"
+        )
+    return chosen
 
 
 def read_picture(path: Path, row: OverviewRow | None) -> Volume:

@@ -51,8 +51,13 @@ def main(args: argparse.Namespace) -> int:
 
     config = load_train_config(args.config, args.set)
     folder = args.output or Path("runs") / args.config.stem
-    with join_processes() as process, stop_requests(args.max_minutes) as stop:
-        result = fit(config, folder, process, stop, args.resume, args.overwrite)
+    try:
+        with join_processes() as process, stop_requests(args.max_minutes) as stop:
+            result = fit(config, folder, process, stop, args.resume, args.overwrite)
+    except KeyboardInterrupt:  # a second one: the first ends the training after the step in hand
+        kept = "--resume goes on from there" if (folder / "last.pt").exists() else "nothing was saved yet"
+        print(f"stopped at once, without saving; {folder / 'last.pt'}: {kept}", file=sys.stderr)
+        return cli.EXIT_INTERRUPTED
     if process.is_main:
         print(describe(result, folder))
     return cli.EXIT_INTERRUPTED if result.stopped_by not in (None, "time") else cli.EXIT_OK

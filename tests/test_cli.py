@@ -1,4 +1,9 @@
 import argparse
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -98,3 +103,21 @@ def test_paths_that_are_not_utf_8_are_refused_before_any_work(capsys):
 def test_paths_with_blanks_are_quoted_in_commands_to_type():
     assert cli.quoted(Path("my data") / "a.pt") == f'"{Path("my data") / "a.pt"}"'
     assert cli.quoted("runs") == "runs"
+
+
+def test_a_step_that_is_interrupted_is_left_the_time_to_save(tmp_path):
+    script, ready, saved = (tmp_path / name for name in ("step.py", "ready", "saved"))
+    script.write_text(
+        "import pathlib, signal, sys, time\n"
+        "def save(*_):\n"
+        f"    time.sleep(1); pathlib.Path({str(saved)!r}).touch(); sys.exit(1)\n"
+        "signal.signal(signal.SIGINT, save)\n"
+        f"pathlib.Path({str(ready)!r}).touch(); time.sleep(60)\n"
+    )
+    program = f"from spider2d import cli; cli.run_step('slow', [{str(script)!r}])"
+    parent = subprocess.Popen([sys.executable, "-c", program], start_new_session=True, stderr=subprocess.PIPE)
+    while not ready.exists():
+        time.sleep(0.01)
+    os.killpg(parent.pid, signal.SIGINT)  # as a terminal does: to both
+    assert b"KeyboardInterrupt" in parent.communicate(timeout=60)[1]
+    assert saved.exists()

@@ -1,5 +1,6 @@
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from spider2d.training import fit as fit_module
 from spider2d.training.distributed import Process
 from spider2d.training.fit import fit
 from spider2d.training.interrupt import StopRequest
+from spider2d.training.run_data import select_series
 from spider2d.training.train_step import TrainingDivergedError
 
 CPU = Process(0, 1, torch.device("cpu"))
@@ -205,6 +207,25 @@ def test_a_run_goes_on_when_the_weights_it_started_from_are_gone(slices, straigh
     assert fit(config, tmp_path / "run", CPU, StopRequest(), resume=True).step == 2
 
 
+def test_other_training_series_are_refused_and_other_validation_series_have_a_best_of_their_own(
+    slices, tmp_path, monkeypatch, capsys
+):
+    config = tiny_config(slices, training={"steps": 2})
+    fit(config, tmp_path, CPU, StopAfter(1))
+    last = load_checkpoint(tmp_path / "last.pt")
+    better_than_any = last.training | {"best_score": 2.0}
+    save_checkpoint(tmp_path / "last.pt", last.spec, last.network_state, last.info, better_than_any)
+    data = select_series(config)
+
+    monkeypatch.setattr(fit_module, "select_series", lambda _: replace(data, training=data.training[:2]))
+    with pytest.raises(ConfigError, match="trained on 3 series, of which 2 are among the 2"):
+        fit(config, tmp_path, CPU, StopRequest(), resume=True)
+
+    monkeypatch.setattr(fit_module, "select_series", lambda _: replace(data, validation=data.training[:1]))
+    assert fit(config, tmp_path, CPU, StopRequest(), resume=True).best_score <= 1
+    assert "other validation series" in capsys.readouterr().out
+
+
 def test_a_run_goes_on_with_another_number_of_threads(slices, tmp_path):
     fit(tiny_config(slices, training={"steps": 2}), tmp_path, CPU, StopAfter(1))
     config = tiny_config(slices, training={"steps": 2, "threads": 1})
@@ -215,7 +236,7 @@ def test_init_from_another_network_is_refused(slices, straight, tmp_path):
     config = tiny_config(
         slices, init=str(straight[0] / "best.pt"), model={"decoder_channels": [16, 8, 8, 8, 16]}
     )
-    with pytest.raises(ConfigError, match="init = .*best.pt holds"):
+    with pytest.raises(ConfigError, match=r"(?s)init = .*best.pt holds.*decoder_channels: .*16\) here"):
         fit(config, tmp_path / "run", CPU, StopRequest())
 
 
@@ -232,7 +253,7 @@ def test_init_of_another_pixel_size_is_noted(slices, straight, tmp_path, capsys)
         CPU,
         StopRequest(),
     )
-    assert "was trained on pixels" not in capsys.readouterr().out
+    assert "note:" not in capsys.readouterr().out
     known = load_checkpoint(straight[0] / "best.pt")
     save_checkpoint(
         tmp_path / "other.pt",
@@ -246,7 +267,9 @@ def test_init_of_another_pixel_size_is_noted(slices, straight, tmp_path, capsys)
         CPU,
         StopRequest(),
     )
-    assert "other.pt was trained on pixels of 0.4 mm" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "other.pt was trained for something else:\n  pixel_size_mm: 0.4 there" in said
+    assert "--pixel-size-mm 0.4" in said
 
 
 def test_fp16_on_a_cpu_is_refused(slices, tmp_path):

@@ -6,7 +6,14 @@ from torch.utils.data import Dataset
 
 from spider2d.errors import ConfigError
 from spider2d.training.distributed import Process
-from spider2d.training.loader import NumberedBatches, auto_workers, build_loader, check_batch, start_loading
+from spider2d.training.loader import (
+    NumberedBatches,
+    auto_workers,
+    build_loader,
+    check_batch,
+    count_workers,
+    start_loading,
+)
 from spider2d.training.train_config import TrainConfig
 
 CPU = torch.device("cpu")
@@ -64,6 +71,21 @@ def test_batch_too_small_for_the_norms_is_refused():
     check_batch(TrainConfig(data=small, training={"batch_size": 2}), Process(0, 1, CPU))
     with pytest.raises(ConfigError, match="one patch of 32 x 32 per process"):
         check_batch(TrainConfig(data=small, training={"batch_size": 2}), Process(0, 2, CPU))
+
+
+def test_workers_must_not_make_the_same_phantoms(monkeypatch):
+    def config(workers, streams):
+        data = {"synthetic": {"streams": streams}}
+        return TrainConfig(data=data, training={"workers": workers})
+
+    process = Process(0, 1, CPU)
+    assert [count_workers(config(n, 4), process) for n in (0, 1, 2, 4)] == [0, 1, 2, 4]
+    assert count_workers(config(1, 1), process) == 1
+    with pytest.raises(ConfigError, match=r"data.synthetic.streams=3$"):
+        count_workers(config(3, 4), process)
+    monkeypatch.setattr("spider2d.training.loader.auto_workers", lambda _: 12)
+    assert [count_workers(config("auto", streams), process) for streams in (1, 4, 12)] == [1, 4, 12]
+    assert count_workers(TrainConfig(training={"workers": 5}), process) == 5
 
 
 def test_automatic_workers_leave_room_for_the_network(monkeypatch):

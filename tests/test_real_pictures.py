@@ -42,7 +42,11 @@ def test_halves_share_no_patient_and_are_all_together(tmp_path):
         {p.stem for p in real_pictures.choose_pictures(tmp_path, half)} for half in ("development", "report")
     ]
     assert halves == [{"12_t1"}, {"1_t1", "1_t2", "3_t2_SPACE"}]
+    (tmp_path / "contact_sheet.png").touch()  # no patient's picture
     assert len(real_pictures.choose_pictures(tmp_path, "all")) == 4
+    (tmp_path / "12_t1.png").unlink()
+    with pytest.raises(DatasetError, match="of the half 'development'"):
+        real_pictures.choose_pictures(tmp_path, "development")
     with pytest.raises(DatasetError, match="no PNG files"):
         real_pictures.choose_pictures(tmp_path / "elsewhere", "all")
 

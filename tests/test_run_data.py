@@ -12,15 +12,20 @@ def slices(tmp_path_factory):
 
 
 def test_training_can_be_thinned_to_a_few_series_without_touching_the_validation(slices):
-    everything, one = select_series(slices, None), select_series(slices, None, 1)
+    def select(count):
+        return select_series(tiny_config(slices, data={"max_series": count}))
+
+    everything, one = select(None), select(1)
     assert len(everything.training) == 3 and one.training == everything.training[:1]
-    assert select_series(slices, None, 2).training == (everything.training[0], everything.training[2])
-    assert select_series(slices, None, 99) == everything
+    assert select(2).training == (everything.training[0], everything.training[2])
+    assert select(99) == everything
     assert one.validation == everything.validation
 
 
 def test_samples_are_of_the_series_or_made_on_the_fly(slices):
-    data = select_series(slices, None)
+    data = select_series(tiny_config(slices))
     assert isinstance(training_samples(tiny_config(slices), data), SliceSamples)
     synthetic = tiny_config(slices, data={"synthetic": {"pool": 2}})
-    assert isinstance(training_samples(synthetic, data), SyntheticSamples)
+    of_phantoms = select_series(synthetic)
+    assert of_phantoms.training == () and of_phantoms.validation == data.validation
+    assert isinstance(training_samples(synthetic, of_phantoms), SyntheticSamples)

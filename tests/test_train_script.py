@@ -102,6 +102,20 @@ def test_interrupted_and_killed_run_ends_as_an_uninterrupted_one(folder):
     assert steps == [*range(1, 61), 60]
 
 
+def test_a_second_ctrl_c_says_what_is_left_of_the_run(folder, capsys, monkeypatch):
+    def stopped_at_once(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("spider2d.training.fit.fit", stopped_at_once)
+    arguments = ["--config", folder / "tiny.yaml", "--output", folder / "cut"]
+    assert run_here(*arguments) == cli.EXIT_INTERRUPTED
+    assert "nothing was saved yet" in capsys.readouterr().err
+    (folder / "cut").mkdir()
+    (folder / "cut" / "last.pt").touch()
+    assert run_here(*arguments) == cli.EXIT_INTERRUPTED
+    assert "--resume goes on from there" in capsys.readouterr().err
+
+
 def test_time_limit_stops_resumably_and_says_what_to_run_next(folder, capsys):
     run = folder / "limited"
     arguments = ["--config", folder / "tiny.yaml", "--output", run]

@@ -44,6 +44,11 @@ def test_encoder_weights_without_a_network_say_what_to_do(monkeypatch, encoder):
         build_network(ModelSpec(**TINY | {"encoder": encoder}), "imagenet")
 
 
+def test_other_weights_of_timm_are_refused_instead_of_taking_the_usual_ones():
+    with pytest.raises(ConfigError, match="no weights 'advprop'.*tu-regnety_002.TAG"):
+        build_network(ModelSpec(encoder="tu-regnety_002", pixel_size_mm=1.0), "advprop")
+
+
 def test_weights_are_asked_for_by_the_name_each_library_wants(monkeypatch):
     asked = []
     monkeypatch.setattr(smp, "Unet", lambda **kwargs: asked.append(kwargs["encoder_weights"]))

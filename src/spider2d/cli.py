@@ -109,6 +109,15 @@ def describe(error: Exception) -> str:
     return str(error)
 
 
+def _wait_for(process: subprocess.Popen) -> int:
+    """Wait for a command and return its exit code; Ctrl-C reaches it too, and it is left the time to save."""
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        process.wait()
+        raise
+
+
 def run_step(title: str, command: list[str]) -> float:
     """Run one documented command, a script of the project and its words, and return its seconds.
 
@@ -118,7 +127,8 @@ def run_step(title: str, command: list[str]) -> float:
     print(f"\n=== {title}: python {' '.join(command)}", flush=True)
     start = time.perf_counter()
     script = PROJECT_ROOT / command[0]
-    code = subprocess.run([sys.executable, str(script), *command[1:]], check=False).returncode
+    with subprocess.Popen([sys.executable, str(script), *command[1:]]) as process:
+        code = _wait_for(process)
     if code != 0:
         raise Spider2dError(f"the step '{title}' ended with exit code {code}; its message stands above")
     return time.perf_counter() - start

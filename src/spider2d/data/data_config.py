@@ -24,7 +24,8 @@ class SyntheticConfig(ConfigModel):
     Attributes:
         samples_per_series: Samples drawn per phantom series.
         pool: Series a sample is drawn from; more give more variety within a batch and take memory.
-        streams: Independent pools; as many as there are loader workers, so that none does another's work.
+        streams: Independent pools; as many as there are loader workers, or a multiple, so that none does
+            another's work. Training processes (torchrun) do not share it: each makes all series.
     """
 
     samples_per_series: Annotated[int, Field(ge=1)] = 24
@@ -66,6 +67,14 @@ class DataConfig(SampleConfig):
     empty_fraction: Probability = 0.1
     beside_bodies_fraction: Probability = 0.0
     synthetic: SyntheticConfig | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "DataConfig":
+        if self.empty_fraction + self.beside_bodies_fraction > 1:
+            raise ValueError("empty_fraction and beside_bodies_fraction are shares: their sum is at most 1")
+        if self.synthetic and self.max_series is not None:
+            raise ValueError("max_series says nothing where data.synthetic makes the series; set it to null")
+        return self
 
 
 class VolumeDataConfig(SampleConfig):

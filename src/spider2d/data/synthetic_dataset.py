@@ -4,8 +4,6 @@ Sample numbers have the same meaning as everywhere: with the same settings, samp
 same patch.
 """
 
-from collections import OrderedDict
-
 import numpy as np
 import torch
 from torch.utils.data import Dataset
@@ -54,31 +52,29 @@ class SyntheticSamples(Dataset):
         self._batch_size = batch_size
         self._seed = seed
         self._augmentation = build_augmentation(augment, config.patch_hw, config.foreground_crop)
-        self._pool: OrderedDict[int, LabelledStack] = OrderedDict()
+        self._pool: dict[tuple[int, int], LabelledStack] = {}
 
     def __getitem__(self, sample_number: int) -> dict[str, torch.Tensor]:
         """Return one sample; see `slice_dataset.make_sample`."""
         rng = np.random.default_rng([self._seed, sample_number])
-        stack = self._series(self._draw_series(rng, sample_number))
+        batch, place = divmod(sample_number, self._batch_size)
+        round_number, stream = divmod(batch, self._config.synthetic.streams)
+        position = round_number * self._batch_size + place
+        stack = self._draw_series(rng, position, stream)
         return make_sample(stack, rng, self._config, self._augment, self._augmentation)
 
-    def _draw_series(self, rng: np.random.Generator, sample_number: int) -> int:
-        """Return the number of the series a sample is taken from: one of its stream's present pool."""
+    def _draw_series(self, rng: np.random.Generator, position: int, stream: int) -> LabelledStack:
+        """Return a series of the pool of a stream at one of its samples; it is made unless it is there."""
         settings = self._config.synthetic
-        batch, place = divmod(sample_number, self._batch_size)
-        round_number, stream = divmod(batch, settings.streams)
-        oldest = (round_number * self._batch_size + place) // settings.samples_per_series
-        return int(oldest + rng.integers(settings.pool)) * settings.streams + stream
-
-    def _series(self, number: int) -> LabelledStack:
-        """Return a series, made now unless it is in the pool."""
-        if number not in self._pool:
-            settings = self._config.synthetic
+        oldest = position // settings.samples_per_series
+        key = stream, int(oldest + rng.integers(settings.pool))
+        if key not in self._pool:
+            for gone in [k for k in self._pool if k[0] == stream and k[1] < oldest]:
+                del self._pool[gone]
+            number = key[1] * settings.streams + stream
             series = make_random_series(FIRST_PATIENT_SEED + self._seed * SERIES_PER_SEED + number)
-            self._pool[number] = stack_phantom(series, self._pixel_size_mm)
-            while len(self._pool) > 2 * settings.pool * settings.streams:
-                self._pool.popitem(last=False)
-        return self._pool[number]
+            self._pool[key] = stack_phantom(series, self._pixel_size_mm)
+        return self._pool[key]
 
 
 def stack_phantom(series: PhantomSeries, pixel_size_mm: float) -> LabelledStack:

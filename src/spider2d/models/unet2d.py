@@ -17,7 +17,8 @@ def build_network(spec: ModelSpec, encoder_weights: str | None = None) -> nn.Mod
     Args:
         spec: What to build.
         encoder_weights: Name of pretrained encoder weights (for example ``"imagenet"``), fetched from the
-            network on first use; None starts from random weights and never touches the network.
+            network on first use; None starts from random weights and never touches the network. timm's
+            encoders ("tu-...") take "imagenet" only; their other weights have encoder names, "tu-NAME.TAG".
 
     Returns:
         The network in training mode, with random weights apart from the encoder's.
@@ -25,11 +26,17 @@ def build_network(spec: ModelSpec, encoder_weights: str | None = None) -> nn.Mod
     Raises:
         ConfigError: The encoder is unknown, or its weights are unknown or cannot be fetched.
     """
+    of_timm = spec.encoder.startswith("tu-")
+    if of_timm and encoder_weights not in (None, "imagenet"):
+        raise ConfigError(
+            f"encoder {spec.encoder} has no weights {encoder_weights!r}: set model.encoder_weights to "
+            f"imagenet or null; other pretrained ones are asked for as --set model.encoder={spec.encoder}.TAG"
+        )
     try:
         return smp.Unet(
             encoder_name=spec.encoder,
             # smp wants True for the weights of timm's ("tu-") encoders, a name for its own.
-            encoder_weights=True if encoder_weights and spec.encoder.startswith("tu-") else encoder_weights,
+            encoder_weights=True if of_timm and encoder_weights else encoder_weights,
             in_channels=spec.in_channels,
             classes=spec.out_channels,
             decoder_channels=spec.decoder_channels,

@@ -11,14 +11,14 @@ from tqdm import tqdm
 
 from spider2d.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from spider2d.config import check_config, config_text
-from spider2d.data.slices import EXTRACT_COMMAND, open_series
+from spider2d.data.slices import open_series
 from spider2d.models.spec import NetworkSpec
 from spider2d.models.volume_spec import spec_class
 from spider2d.training import distributed
 from spider2d.training.cost import describe_operations, network_cost
 from spider2d.training.distributed import Process
 from spider2d.training.interrupt import StopRequest
-from spider2d.training.loader import build_loader, check_batch, start_loading
+from spider2d.training.loader import build_loader, check_batch, count_workers, start_loading
 from spider2d.training.overlays import series_picture
 from spider2d.training.run_cost import run_figures, write_run_cost
 from spider2d.training.run_data import RunData, select_series, training_samples
@@ -26,6 +26,7 @@ from spider2d.training.run_folder import BEST_NAME, LAST_NAME, check_folder, cla
 from spider2d.training.schedule import learning_rate
 from spider2d.training.state import (
     TrainingState,
+    describe_initial,
     describe_run,
     new_state,
     restore_last,
@@ -104,16 +105,17 @@ def fit(
         TrainingDivergedError: The loss is no longer finite.
     """
     check_batch(config, process)
+    count_workers(config, process)
     # Read first: a wrong name should not wait for the data. A resumed run does not need it any more.
     initial = load_checkpoint(config.init) if config.init and not resume else None
-    data = select_series(config.data.slices, config.validation.max_series, config.data.max_series)
+    data = select_series(config)
     check_folder(folder, config, resume, overwrite)
     precision = resolve_precision(config.training.precision, process.device)
     if config.training.threads is not None:
         torch.set_num_threads(config.training.threads)
     state = new_state(config, build_spec(config, data), precision, process.device, resume, initial)
-    if resume:
-        restore_last(folder / LAST_NAME, state)
+    if resume and not restore_last(folder / LAST_NAME, state, data) and process.is_main:
+        print(f"note: other validation series than before: the next validation replaces {BEST_NAME}")
     distributed.barrier(process)
     if not process.is_main:
         return _train(Run(config, folder, process, data, precision, None), state, stop)
@@ -144,7 +146,8 @@ def build_spec(config: AnyTrainConfig, data: RunData) -> NetworkSpec:
 def batches(run: Run, first_step: int) -> Iterator[dict[str, torch.Tensor]]:
     """Yield the training batches from a step on, on the device of the network."""
     samples, loop = training_samples(run.config, run.data), run.config.training
-    loader = build_loader(samples, first_step, loop.steps, loop.batch_size, loop.workers, run.process)
+    workers = count_workers(run.config, run.process)
+    loader = build_loader(samples, first_step, loop.steps, loop.batch_size, workers, run.process)
     for batch in start_loading(loader):
         yield to_device(batch, run.process.device)
 
@@ -196,7 +199,7 @@ def _after_step(run: Run, state: TrainingState, means: RunningMeans, reason: str
     if validation_due:
         _validate(run, state, bar)
     if saving_due and run.process.is_main:
-        save_last(run.folder / LAST_NAME, state, describe_run(state, run.config))
+        save_last(run.folder / LAST_NAME, state, describe_run(state, run.config), run.data)
     if saving_due:
         means.restart_clock()
 
@@ -233,17 +236,13 @@ def _announce(run: Run, state: TrainingState, initial: Checkpoint | None) -> Non
     """Say and record what is trained on what."""
     cost = network_cost(state.network, state.spec, run.data.slice_hw)
     run.tracker.start(config_text(run.config), cost)
+    training = f"{len(run.data.training)} training" if run.data.training else "random phantoms for training"
     print(
         f"{state.spec.title}: {cost.parameters / 1e6:.2f} M parameters, {describe_operations(cost)} "
         f"of {state.spec.pixel_size_mm} mm\n"
-        f"{len(run.data.training)} training and {len(run.data.validation)} validation series; "
+        f"{training} and {len(run.data.validation)} validation series; "
         f"{run.process.world_size} process(es) on {run.process.device.type}, {run.precision}",
         flush=True,
     )
-    trained_mm = state.spec.pixel_size_mm if initial is None else initial.spec.pixel_size_mm
-    if trained_mm != state.spec.pixel_size_mm:
-        print(
-            f"note: {run.config.init} was trained on pixels of {trained_mm} mm; slices of that size, made by "
-            f"{EXTRACT_COMMAND} --pixel-size-mm {trained_mm}, suit it better",
-            flush=True,
-        )
+    if initial is not None and initial.spec != state.spec:
+        print(describe_initial(run.config.init, initial, state.spec), flush=True)

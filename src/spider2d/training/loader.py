@@ -1,5 +1,6 @@
 """Batches of numbered samples: step and process decide the numbers, so resuming and sharing are exact."""
 
+import math
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -63,7 +64,7 @@ def check_batch(config: AnyTrainConfig, process: Process) -> None:
 
 
 def build_loader(
-    samples: Dataset, first_step: int, last_step: int, batch_size: int, workers: int | str, process: Process
+    samples: Dataset, first_step: int, last_step: int, batch_size: int, workers: int, process: Process
 ) -> DataLoader:
     """Return a loader of the batches of the steps first_step .. last_step - 1 of this process.
 
@@ -72,10 +73,9 @@ def build_loader(
         first_step: First step to load.
         last_step: Step before which to end.
         batch_size: Samples per step of all processes together.
-        workers: Processes that make samples, or "auto".
+        workers: Processes that make samples.
         process: This process.
     """
-    workers = auto_workers(process) if workers == "auto" else workers
     return DataLoader(
         samples,
         batch_sampler=NumberedBatches(first_step, last_step, batch_size, process.rank, process.world_size),
@@ -95,6 +95,27 @@ def start_loading(loader: DataLoader) -> Iterator:
         return iter(loader)
     finally:
         signal.signal(signal.SIGINT, previous)
+
+
+def count_workers(config: AnyTrainConfig, process: Process) -> int:
+    """Return the number of workers of one process: as configured, or by the machine.
+
+    Raises:
+        ConfigError: Several workers would each make the same phantoms.
+    """
+    wanted = config.training.workers
+    workers = auto_workers(process) if wanted == "auto" else wanted
+    if not isinstance(config, TrainConfig) or not config.data.synthetic:
+        return workers
+    streams = config.data.synthetic.streams
+    if wanted == "auto":
+        return math.gcd(workers, streams)
+    if workers > 1 and streams % workers:
+        raise ConfigError(
+            f"training.workers = {workers}, but data.synthetic.streams = {streams}: several workers would"
+            f" make the same phantoms. Add --set data.synthetic.streams={workers}"
+        )
+    return workers
 
 
 def auto_workers(process: Process) -> int:

@@ -1,7 +1,6 @@
 """Which extracted series a run trains on and validates with, and the samples made of them."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -18,7 +17,7 @@ class RunData:
     """The series of a run.
 
     Attributes:
-        training: Names of the series the samples come from.
+        training: Names of the series the samples come from; none where phantoms are made on the fly.
         validation: Names of the series of the 3D validation.
         pixel_size_mm: Pixel size they were extracted at.
         slice_hw: Median rows and columns of a validation slice at that pixel size.
@@ -30,28 +29,29 @@ class RunData:
     slice_hw: tuple[int, int]
 
 
-def select_series(
-    slices_dir: Path, max_validation_series: int | None, max_training_series: int | None = None
-) -> RunData:
-    """Read the manifest of a slices folder and choose the labelled series of both subsets.
-
-    Args:
-        slices_dir: Folder that the extraction wrote.
-        max_validation_series: At most this many validation series, evenly chosen; None for all.
-        max_training_series: The same for training.
+def select_series(config: AnyTrainConfig) -> RunData:
+    """Read the manifest of a configuration's slices folder and choose the labelled series of both subsets.
 
     Raises:
-        DatasetError: There is no extraction, a subset has no labelled series, or pixel sizes differ.
+        DatasetError: There is no extraction, a subset has no labelled series (that for training may have none
+            where phantoms are made on the fly), or pixel sizes differ.
     """
+    slices_dir = config.data.slices
     rows = [row for row in read_manifest(slices_dir) if row.labelled_classes]
-    training = _thin_out([row for row in rows if row.subset == "training"], max_training_series)
-    validation = _thin_out([row for row in rows if row.subset == "validation"], max_validation_series)
-    for subset, chosen in (("training", training), ("validation", validation)):
-        if not chosen:
+    limits = {"training": config.data.max_series, "validation": config.validation.max_series}
+    if isinstance(config, TrainConfig) and config.data.synthetic:
+        del limits["training"]
+    chosen = {
+        subset: _thin_out([row for row in rows if row.subset == subset], limit)
+        for subset, limit in limits.items()
+    }
+    for subset in limits:
+        if not chosen[subset]:
             raise DatasetError(
                 f"{slices_dir}: no labelled series in the subset '{subset}'; run {EXTRACT_COMMAND} on a data "
                 "set with masks and with patients in both subsets (two patients at least)"
             )
+    training, validation = chosen.get("training", []), chosen["validation"]
     names = [row.name for row in training + validation]
     pixel_sizes = {open_series(slices_dir, name).meta.recipe.pixel_size_mm for name in names}
     if len(pixel_sizes) > 1:

@@ -12,10 +12,12 @@ from torch import nn
 
 import spider2d
 from spider2d.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from spider2d.data.slices import EXTRACT_COMMAND
 from spider2d.errors import CheckpointError, ConfigError
 from spider2d.models.build import build_network, put_on
 from spider2d.models.spec import NetworkSpec
 from spider2d.training.ema import build_ema
+from spider2d.training.run_data import RunData
 from spider2d.training.schedule import build_optimiser
 from spider2d.training.train_config import AnyTrainConfig, TrainConfig
 
@@ -47,7 +49,7 @@ class TrainingState:
 
 def seed_everything(seed: int, step: int = 0, rank: int = 0) -> None:
     """Set the random numbers of one step in one process, so that a resumed run draws the same ones."""
-    mixed = int(np.random.SeedSequence([abs(seed), step, rank]).generate_state(1)[0])
+    mixed = int(np.random.SeedSequence([seed, step, rank]).generate_state(1)[0])
     random.seed(mixed)
     np.random.seed(mixed)  # noqa: NPY002 - for libraries that draw from the global generator
     torch.manual_seed(mixed)
@@ -90,7 +92,7 @@ def new_state(
     )
 
 
-def save_last(path: Path, state: TrainingState, info: dict[str, Any]) -> None:
+def save_last(path: Path, state: TrainingState, info: dict[str, Any], data: RunData) -> None:
     """Write everything needed to go on; the file serves inference too (with the averaged weights)."""
     training = {
         "network": state.network.state_dict(),
@@ -99,15 +101,21 @@ def save_last(path: Path, state: TrainingState, info: dict[str, Any]) -> None:
         "step": state.step,
         "best_score": state.best_score,
         "seconds": state.seconds,
+        "training_series": data.training,
+        "validation_series": data.validation,
     }
     save_checkpoint(path, state.spec, state.ema.state_dict(), info, training)
 
 
-def restore_last(path: Path, state: TrainingState) -> None:
+def restore_last(path: Path, state: TrainingState, data: RunData) -> bool:
     """Put the content of ``last.pt`` into a new state of the same configuration.
+
+    Returns:
+        Whether the best score so far is still known: other validation series make it void.
 
     Raises:
         CheckpointError: The file is missing or damaged, holds no training state, or does not fit.
+        ConfigError: The samples would come from other series than before.
     """
     checkpoint = load_checkpoint(path)
     if checkpoint.training is None:
@@ -122,8 +130,20 @@ def restore_last(path: Path, state: TrainingState) -> None:
         state.scaler.load_state_dict(training["scaler"])
         state.step, state.best_score = training["step"], training["best_score"]
         state.seconds = training["seconds"]
+        series = tuple(training["training_series"])
+        validated = tuple(training["validation_series"])
     except (KeyError, RuntimeError, ValueError) as error:
         raise CheckpointError(f"{path}: the training state is damaged: {error}") from error
+    if series != data.training:
+        common = len(set(series) & set(data.training))
+        raise ConfigError(
+            f"{path} was trained on {len(series)} series, of which {common} are among the "
+            f"{len(data.training)} that data.slices has now. Resume with the same ones, or start another run "
+            f"with --output runs/NAME --set init={path}"
+        )
+    if validated != data.validation:
+        state.best_score = None
+    return validated == data.validation
 
 
 def describe_run(state: TrainingState, config: AnyTrainConfig) -> dict[str, Any]:
@@ -146,7 +166,25 @@ def _load_initial_weights(network: nn.Module, spec: NetworkSpec, initial: Checkp
         network.load_state_dict(initial.network_state)
     except RuntimeError as error:
         raise ConfigError(
-            f"init = {path} holds the network {initial.spec.title} with {initial.spec.in_channels} "
-            f"input channels, the configuration asks for {spec.title} with {spec.in_channels}; "
-            "set model and data as in that checkpoint"
+            f"init = {path} holds another network than the configuration asks for:\n"
+            f"{_differences(initial.spec, spec)}\nset model and data as in that checkpoint"
         ) from error
+
+
+def describe_initial(path: Path, initial: Checkpoint, spec: NetworkSpec) -> str:
+    """Return a note on a checkpoint that fits, but was trained for something else than the run's network."""
+    note = f"note: {path} was trained for something else:\n{_differences(initial.spec, spec)}"
+    trained_mm = initial.spec.pixel_size_mm
+    if trained_mm != spec.pixel_size_mm:
+        note += f"\nslices of {trained_mm} mm suit it better: {EXTRACT_COMMAND} --pixel-size-mm {trained_mm}"
+    return note
+
+
+def _differences(there: NetworkSpec, here: NetworkSpec) -> str:
+    """Return a line for everything in which the network of a checkpoint differs from that of a run."""
+    before, now = there.model_dump(), here.model_dump()
+    return "\n".join(
+        f"  {key}: {before.get(key)!r} there, {now.get(key)!r} here"
+        for key in sorted(before.keys() | now.keys())
+        if before.get(key) != now.get(key)
+    )

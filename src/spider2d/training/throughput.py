@@ -10,7 +10,7 @@ import torch
 
 from spider2d.training.distributed import Process
 from spider2d.training.fit import Run, batches, build_spec, prepare_forward
-from spider2d.training.loader import auto_workers
+from spider2d.training.loader import count_workers
 from spider2d.training.run_data import select_series
 from spider2d.training.state import TrainingState, new_state
 from spider2d.training.train_config import AnyTrainConfig
@@ -53,7 +53,7 @@ def measure_throughput(config: AnyTrainConfig, device: torch.device, n_steps: in
         DatasetError: The slices are missing or unusable.
     """
     process = Process(0, 1, device)
-    data = select_series(config.data.slices, config.validation.max_series, config.data.max_series)
+    data = select_series(config)
     precision = resolve_precision(config.training.precision, device)
     run = Run(config, Path(), process, data, precision, tracker=None)
     state = new_state(config, build_spec(config, data), precision, device)
@@ -61,10 +61,9 @@ def measure_throughput(config: AnyTrainConfig, device: torch.device, n_steps: in
     loader = _seconds_each(batches(run, 0), n_steps)
     real = _seconds_each(_steps(run, state, batches(run, 0)), n_steps)
     memory = _seconds_each(_steps(run, state, repeat(batch)), n_steps)
-    workers = config.training.workers
     return Throughput(
         loader_samples_per_second=config.training.batch_size / loader,
-        workers=auto_workers(process) if workers == "auto" else workers,
+        workers=count_workers(config, process),
         real_steps_per_second=1 / real,
         memory_steps_per_second=1 / memory,
         precision=precision,

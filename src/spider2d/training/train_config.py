@@ -23,7 +23,8 @@ class NetworkConfig(ConfigModel):
         encoder: Name of the encoder in segmentation_models_pytorch.
         decoder_channels: Channels of the decoder's stages, deepest first.
         offset_head: Whether the network also learns the offsets to the vertebrae's centres.
-        encoder_weights: Pretrained encoder weights, such as "imagenet" (downloaded once); null = none.
+        encoder_weights: Pretrained encoder weights, such as "imagenet" (downloaded once); null = none. Not
+            looked at where a training starts from a checkpoint (``init``).
     """
 
     architecture: Literal["unet2d"] = "unet2d"
@@ -60,7 +61,8 @@ class LoopConfig(ConfigModel):
     Attributes:
         steps: Number of optimiser steps.
         batch_size: Samples per step, of all processes together.
-        workers: Processes that make samples, per training process; "auto" chooses by the machine.
+        workers: Processes that make samples, per training process; "auto" chooses by the machine
+            (and by ``data.synthetic.streams`` where phantoms are made on the fly).
         threads: CPU threads of the network; null = torch's own choice, usually all cores. More than one pay
             on idle cores only: a step waits for its slowest thread (figures in experiments/README.md).
         precision: "bf16", "fp16" (GPU only) or "fp32"; "auto" is bf16 where the hardware has it, else fp32.
@@ -108,7 +110,7 @@ class RunConfig(ConfigModel):
         validation: Validation.
     """
 
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0)] = 0
     init: Path | None = None
     augment: AugmentConfig | None = AugmentConfig()
     loss: LossConfig = LossConfig()
