@@ -3,7 +3,8 @@
 INPUT is any number of files (.mha .mhd .nii .nii.gz .nrrd), DICOM series folders, or folders of such.
 Written per volume: OUTPUT/<name>.mha, the labels (1, 2, ... vertebrae from the bottom, 201, ... discs, 100
 the canal), and OUTPUT/<name>.json (volume, position and confidence of each structure, warnings, times).
-Existing files are replaced, unless --skip-existing is given. A volume that cannot be used is reported and the
+Files of a former run are replaced, unless --skip-existing is given; its label maps are never taken for images
+when they lie in an INPUT folder. A volume that cannot be used is reported and the
 others are done; the exit code is then 1.
 """
 
@@ -72,9 +73,10 @@ def find_images(args: argparse.Namespace) -> list[Path]:
     from spider2d.data.spider_files import read_dataset
     from spider2d.data.splits import split_series
     from spider2d.data.volume import list_volumes
+    from spider2d.inference.files import is_own_label_map
 
     if args.inputs:
-        return list_volumes(args.inputs)
+        return list_volumes(args.inputs, is_own_label_map)
     dataset = read_dataset(args.dataset)
     if args.subset == "all":
         return [series.image_path for series in dataset.series]
@@ -162,4 +164,4 @@ def references_option(args: argparse.Namespace) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(cli.run(main, parse_args()))
+    sys.exit(cli.run(main, parse_args(), "the same command with --skip-existing goes on"))

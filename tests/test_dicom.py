@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pytest
 import SimpleITK as sitk
@@ -131,3 +133,19 @@ def test_list_volumes_finds_series_folders(tmp_path):
     write_series(tmp_path / "patient 1")
     write_series(tmp_path / "patient 2")
     assert list_volumes([tmp_path]) == [tmp_path / "patient 1", tmp_path / "patient 2"]
+
+
+@pytest.mark.parametrize("is_folder", [True, False])
+def test_names_that_are_not_utf_8_are_refused_before_gdcm_ends_the_program(tmp_path, is_folder):
+    write_series(tmp_path / "s")
+    if is_folder:
+        known, latin_1 = tmp_path / "s", tmp_path / os.fsdecode(b"s\xe9")
+    else:
+        known = next((tmp_path / "s").iterdir())
+        latin_1 = known.with_name(os.fsdecode(b"\xe9.dcm"))
+    try:
+        known.rename(latin_1)
+    except OSError:
+        pytest.skip("this file system takes UTF-8 names only")
+    with pytest.raises(VolumeError, match="not valid UTF-8"):
+        read_volume(latin_1 if is_folder else tmp_path / "s")

@@ -55,6 +55,10 @@ def command(*arguments):
     return [sys.executable, str(SCRIPT), *map(str, arguments)]
 
 
+def visible_at_all_depths(folder):
+    return {path.relative_to(folder) for path in folder.rglob("*") if path.is_file()}
+
+
 def visible(folder):
     return sorted(path.name for path in folder.iterdir())
 
@@ -137,6 +141,51 @@ def test_existing_files_are_replaced_or_kept_when_asked(images, checkpoint, tmp_
     assert read_mask(mask).array_zyx.shape and report.exists()
 
 
+def test_files_of_a_former_run_that_are_not_replaced_are_removed(images, checkpoint, tmp_path):
+    arguments = (images / "1_t1.mha", "--checkpoint", checkpoint, "--output", tmp_path / "out")
+    run(*arguments, "--preview")
+    run(*arguments, "--format", "nii.gz")
+    assert visible(tmp_path / "out") == ["1_t1.json", "1_t1.nii.gz"]
+
+
+def test_own_label_maps_in_an_input_folder_are_no_images(images, checkpoint, tmp_path):
+    for name in visible(images):
+        (images / name.split(".")[0]).mkdir()
+        (images / name).rename(images / name.split(".")[0] / name)
+    arguments = (images, "--checkpoint", checkpoint, "--output", images / "predictions")
+    before = visible_at_all_depths(images)
+    assert run(*arguments) == 0
+    after = visible_at_all_depths(images)
+    assert len(after - before) == 4  # two label maps, two reports
+    assert run(*arguments) == 0
+    assert visible_at_all_depths(images) == after
+
+
+def test_a_json_file_of_another_program_is_not_replaced(images, checkpoint, capsys):
+    sidecar = images / "2_t2.json"
+    sidecar.write_text('{"EchoTime": 0.1}')
+    assert run(images / "2_t2.nii.gz", "--checkpoint", checkpoint, "--output", images) == 1
+    assert "no report of this program" in capsys.readouterr().err
+    assert sidecar.read_text() == '{"EchoTime": 0.1}' and not (images / "2_t2.mha").exists()
+
+
+@pytest.mark.parametrize("text", ["DefaultCPUAllocator: can't allocate memory", "another defect"])
+def test_memory_that_runs_out_on_the_cpu_is_reported_and_other_defects_are_not_hidden(
+    text, images, checkpoint, tmp_path, capsys, monkeypatch
+):
+    def fail(*_):
+        raise RuntimeError(text)
+
+    monkeypatch.setattr("spider2d.inference.files.segment_volume", fail)
+    arguments = (images, "--checkpoint", checkpoint, "--output", tmp_path / "out", "--device", "cpu")
+    if text == "another defect":
+        with pytest.raises(RuntimeError):
+            run(*arguments)
+    else:
+        assert run(*arguments) == 1
+        assert capsys.readouterr().err.count("out of memory; a smaller --batch-pixels needs less") == 2
+
+
 def test_without_input_the_validation_subset_of_the_data_set_is_taken(images, checkpoint, tmp_path):
     root = tmp_path / "dataset"
     root.mkdir()
@@ -151,7 +200,7 @@ def test_without_input_the_validation_subset_of_the_data_set_is_taken(images, ch
 
 def test_2d_images_need_the_direction_of_their_rows_and_stay_2d(checkpoint, tmp_path, capsys):
     image = sitk.GetImageFromArray(paint_classes()[4].astype(np.int16) * 100)
-    image.SetSpacing((0.7, 0.9))
+    image.SetSpacing((2.7, 2.9))  # far from the 1 mm that the slices are taken to be apart
     image.SetOrigin((3.0, -4.0))
     path = tmp_path / "scans" / "slice.mha"
     path.parent.mkdir()

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from broken_maps import add_false_sacrum, drop_canal, miss_disc
 from toy_spine import FINE, THICK, assert_recovered, dice_by_label, toy_spine
 
-from spider2d.data.phantom.degrade import add_false_sacrum, degrade_labels, drop_canal, miss_disc
+from spider2d.data.phantom.degrade import degrade_labels
 from spider2d.data.phantom.series import make_series
 from spider2d.data.phantom.variants import VARIANTS
 from spider2d.errors import VolumeError

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from spider2d.inference.discs import find_discs
 from spider2d.inference.instances import label_instances
-from spider2d.labels import N_CLASSES, classes_of_labels
+from spider2d.inference.spine_frame import fit_spine
+from spider2d.labels import DISC, N_CLASSES, classes_of_labels
 
 SPACINGS = [(4.4, 0.9, 0.9), (0.9, 0.47, 0.53)]
 
@@ -45,3 +47,20 @@ def test_random_offsets_change_no_class():
     result = label_instances(classes, (4.0, 0.8, 0.8), offsets_rc_mm)
     labelled = result.labels_sra > 0
     assert (classes_of_labels(result.labels_sra)[labelled] == classes[labelled]).all()
+
+
+@pytest.mark.parametrize(
+    "seed", [309, 359, 1029, 1585]
+)  # in these a disc lost its last voxel to its neighbour
+def test_every_disc_keeps_voxels(seed):
+    rng = np.random.default_rng(seed)
+    shape = [int(rng.integers(low, high)) for low, high in ((1, 8), (20, 90), (15, 60))]
+    spacing = tuple(rng.choice([0.5, 0.8, 1.0, 1.5, 2.0, 4.0], 3))
+    classes = np.zeros(shape, np.uint8)
+    for _ in range(rng.integers(3, 25)):
+        start = [rng.integers(0, side) for side in shape]
+        stop = [s + rng.integers(1, max(2, side // 3)) for s, side in zip(start, shape, strict=True)]
+        classes[tuple(map(slice, start, stop))] = rng.integers(0, N_CLASSES)
+    points_mm = (np.argwhere(classes == DISC) * np.array(spacing)).astype(np.float32)
+    number, discs = find_discs(points_mm, spacing, fit_spine(classes, spacing))
+    assert set(number[number >= 0]) == set(range(len(discs)))

@@ -1,9 +1,10 @@
 import numpy as np
+import pytest
 
 from spider2d.inference.instances import label_instances
-from spider2d.inference.lone_slice import LEAVING_NOTE, NOTE, number_pieces, number_upwards
+from spider2d.inference.lone_slice import LEAVING_NOTE, NO_CANAL_NOTE, NOTE, number_pieces, number_upwards
 from spider2d.inference.vertebra_assign import Bone
-from spider2d.labels import CANAL, DISC, MAX_VERTEBRA_LABEL, VERTEBRA
+from spider2d.labels import CANAL, CANAL_LABEL, DISC, MAX_VERTEBRA_LABEL, VERTEBRA
 
 ISOTROPIC = (1.0, 1.0, 1.0)
 
@@ -62,6 +63,30 @@ def test_an_arch_behind_the_canal_stays_with_its_body_and_specks_do_not():
 def test_several_slices_are_never_numbered_by_pieces():
     result = label_instances(np.repeat(beside_the_bodies(), 4, axis=0), ISOTROPIC)
     assert NOTE not in result.notes
+
+
+def test_structures_in_one_slice_of_several_are_no_lone_slice():
+    lone, offsets = leaving_the_bodies(canal_rows=(5, 40))
+    classes = np.pad(lone, ((2, 2), (0, 0), (0, 0)))
+    result = label_instances(classes, ISOTROPIC, np.pad(offsets, ((0, 0), (2, 2), (0, 0), (0, 0))))
+    assert LEAVING_NOTE not in result.notes and result.spine is not None
+    assert [int(result.labels_sra[2, row, 30]) for row in (59, 24)] == [1, 2]
+
+
+def test_without_canal_a_slice_through_bodies_is_not_said_to_leave_them():
+    classes, offsets = leaving_the_bodies(canal_rows=(0, 0))
+    result = label_instances(classes, ISOTROPIC, offsets)
+    assert result.notes == [NO_CANAL_NOTE]
+    assert [int(result.labels_sra[0, row, 62]) for row in (133, 98)] == [1, 2]
+
+
+@pytest.mark.parametrize("slice_mm", [1.0, 4.4])
+def test_pieces_of_canal_are_judged_by_area_whatever_thickness_is_stated(slice_mm):
+    classes = leaving_the_bodies(canal_rows=(5, 40))[0]
+    classes[0, 60:64, 48:54] = CANAL  # 24 mm2
+    classes[0, 80:83, 49:52] = CANAL  # 9 mm2: a speck
+    labels = label_instances(classes, (slice_mm, 1.0, 1.0)).labels_sra[0]
+    assert labels[61, 50] == CANAL_LABEL and not labels[81, 50]
 
 
 def test_discs_alone_are_numbered_from_the_bottom():

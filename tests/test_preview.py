@@ -49,6 +49,11 @@ def test_many_remarks_and_no_labels_still_make_a_picture():
     assert imread(io.BytesIO(png)).shape[0] > 300
 
 
+def test_dollars_in_a_name_are_no_formula():
+    labels = np.zeros((1, 20, 16), np.uint8)
+    assert draw_preview(np.eye(20, 16)[None], labels, (1.0, 1.0, 1.0), r"scan$a_$b \frac$", ["$x"])
+
+
 def test_middle_slice_is_the_one_with_most_canal():
     labels = np.zeros((20, 6, 6), np.uint8)
     labels[2] = 5

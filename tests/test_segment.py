@@ -94,7 +94,7 @@ def test_a_promoted_2d_image_is_segmented_and_stays_2d():
     geometry = promote_2d(image_hw.shape[::-1], (PIXEL_MM, PIXEL_MM), grid, "inferior-first")
     stored = np.ascontiguousarray(image_hw[::-1])[None]  # rows from inferior to superior
     segmentation = segment(Volume(stored, geometry), channel_offsets_mm=(-4, 0, 4))
-    assert segmentation.labels.two_dimensional and segmentation.labels.geometry == geometry
+    assert segmentation.labels.geometry.source_2d and segmentation.labels.geometry == geometry
     np.testing.assert_array_equal(classes_of_labels(segmentation.labels.array_zyx[0, ::-1]), classes_sra[4])
     assert {instance["volume_ml"] for instance in segmentation.report["instances"]} == {None}
 

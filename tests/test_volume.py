@@ -218,7 +218,7 @@ def test_2d_images_become_one_sagittal_slice(tmp_path, rows, step):
     array_sra, spacing_sra_mm = to_canonical(volume)
     np.testing.assert_array_equal(array_sra[0], np.arange(12).reshape(3, 4)[::step])
     assert spacing_sra_mm[1:] == (0.7, 0.6)
-    assert volume.two_dimensional
+    assert volume.geometry.source_2d
 
 
 @pytest.mark.parametrize("direction", [(1, 0, 0, 1), (1, 0, 0, -1), (0.6, -0.8, 0.8, 0.6)])

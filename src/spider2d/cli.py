@@ -65,12 +65,17 @@ def number_between(low: float, high: float) -> Callable[[str], float]:
     return convert
 
 
-def run(main: Callable[[argparse.Namespace], int | None], args: argparse.Namespace) -> int:
+def run(
+    main: Callable[[argparse.Namespace], int | None],
+    args: argparse.Namespace,
+    how_to_go_on: str = "run the same command again to go on",
+) -> int:
     """Run a script's ``main`` and turn user-facing errors into one message on stderr.
 
     Args:
         main: The script's main function; its return value is the exit code (None = 0).
         args: Parsed arguments with a ``debug`` attribute.
+        how_to_go_on: What is said after Ctrl-C.
 
     Returns:
         The exit code: 0 on success, 1 after a user-facing error, 130 after Ctrl-C.
@@ -85,7 +90,7 @@ def run(main: Callable[[argparse.Namespace], int | None], args: argparse.Namespa
         print(f"error: {describe(error)}", file=sys.stderr)
         return EXIT_FAILED
     except KeyboardInterrupt:
-        print("interrupted: finished work is kept; run the same command again to go on", file=sys.stderr)
+        print(f"interrupted: finished work is kept; {how_to_go_on}", file=sys.stderr)
         return EXIT_INTERRUPTED
 
 

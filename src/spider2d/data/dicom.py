@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
+from spider2d.data.itk_name import itk_name
 from spider2d.errors import VolumeError
 
 POSITION_TOLERANCE_MM = 0.05
@@ -37,7 +38,7 @@ def read_series(folder: Path) -> sitk.Image:
 
     Raises:
         VolumeError: No series or several of them, slices that are missing, doubled, tilted or of different
-            orientation, or a file that cannot be read.
+            orientation, a file that cannot be read, or a name that is no UTF-8.
     """
     files = _files_of_only_series(folder)
     try:
@@ -54,6 +55,8 @@ def _files_of_only_series(folder: Path) -> list[str]:
     present = list(_dicom_files(folder))
     if not present:
         raise VolumeError(f"{folder}: no DICOM series in this folder. Needed: one sagittal series.")
+    for path in present:
+        itk_name(path)  # GDCM looks at every file of the folder
     series_ids = sitk.ImageSeriesReader.GetGDCMSeriesIDs(str(folder))
     files = {uid: sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder), uid) for uid in series_ids}
     if len(files) > 1:

@@ -145,7 +145,8 @@ def check_grid(geometry: Geometry, source: str) -> None:
             f"{source}: the direction matrix {rounded(geometry.direction)} is not orthonormal. Needed: "
             "perpendicular axes; resample the sheared image to a rectangular grid first."
         )
-    _check_sagittal(geometry, source)
+    if geometry.source_2d is None:  # a 2D file does not say how it lies
+        _check_sagittal(geometry, source)
 
 
 def _check_sagittal(geometry: Geometry, source: str) -> None:
@@ -159,10 +160,12 @@ def _check_sagittal(geometry: Geometry, source: str) -> None:
     if wrong_axes:
         cosines = np.abs(np.asarray(geometry.direction).reshape(3, 3))
         plane = _PLANE_NAMES[int(np.argmax(cosines[:, min(wrong_axes)]))]
+        way_out = "choose the sagittal series of the study."
+        if single_axes:
+            way_out += " A sagittal picture whose header is wrong can be saved as a 2D image (see --rows-2d)."
         raise VolumeError(
             f"{source}: this is {plane} acquisition (size {geometry.size_xyz}, spacing "
-            f"{rounded(geometry.spacing_xyz_mm)} mm). Needed: a sagittal or an isotropic volume; "
-            "choose the sagittal series of the study."
+            f"{rounded(geometry.spacing_xyz_mm)} mm). Needed: a sagittal or an isotropic volume; {way_out}"
         )
 
 

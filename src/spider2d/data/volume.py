@@ -64,11 +64,6 @@ class Volume:
         if self.array_zyx.shape != self.geometry.size_xyz[::-1]:
             raise ValueError(f"array {self.array_zyx.shape} on a grid of size {self.geometry.size_xyz}")
 
-    @property
-    def two_dimensional(self) -> bool:
-        """Whether the volume is one promoted 2D image; it is then written as 2D again."""
-        return self.geometry.source_2d is not None
-
 
 class Canonical(NamedTuple):
     """Canonical array (slice L -> R, row S -> I, column A -> P) and its spacing in mm in that order."""

@@ -1,7 +1,7 @@
 """Which files and folders are volumes, and what they are called."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from spider2d.data import dicom
@@ -32,12 +32,18 @@ def volumes_by_name(folder: Path) -> dict[str, Path]:
     return files
 
 
-def list_volumes(inputs: Sequence[Path | str]) -> list[Path]:
+def list_volumes(
+    inputs: Sequence[Path | str], is_skipped: Callable[[Path], bool] = lambda _: False
+) -> list[Path]:
     """Expand files and folders into the volumes to read, each once, in a stable order.
 
     A file stands for itself. A folder stands for the volume files in it and the DICOM series in folders
     beside these (unless a file has the folder's name), or for the DICOM series it is itself; one without
     either for its ``images`` folder (a data set in SPIDER's form) or else for its sub-folders.
+
+    Args:
+        inputs: Files and folders.
+        is_skipped: Tells which files in folders are no volumes to read.
 
     Raises:
         VolumeError: A path does not exist, or a folder holds no volume.
@@ -46,7 +52,7 @@ def list_volumes(inputs: Sequence[Path | str]) -> list[Path]:
     for path in map(Path, inputs):
         if not path.exists():
             raise VolumeError(f"{path}: no such file or folder. Check the path.")
-        volumes = _volumes_in(path) if path.is_dir() else [path]
+        volumes = _volumes_in(path, is_skipped) if path.is_dir() else [path]
         if not volumes:
             raise VolumeError(
                 f"{path}: no volume in this folder. "
@@ -56,9 +62,9 @@ def list_volumes(inputs: Sequence[Path | str]) -> list[Path]:
     return list(found)
 
 
-def _volumes_in(folder: Path) -> list[Path]:
+def _volumes_in(folder: Path, is_skipped: Callable[[Path], bool]) -> list[Path]:
     entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
-    volumes = [entry for entry in entries if entry.is_file() and suffix_of(entry)]
+    volumes = [entry for entry in entries if entry.is_file() and suffix_of(entry) and not is_skipped(entry)]
     folders = [entry for entry in entries if entry.is_dir()]
     if volumes:
         names = {volume_name(volume).casefold() for volume in volumes}
@@ -67,5 +73,5 @@ def _volumes_in(folder: Path) -> list[Path]:
     if dicom.is_series_folder(folder):
         return [folder]
     if (folder / "images").is_dir():
-        return _volumes_in(folder / "images")
-    return [volume for entry in folders for volume in _volumes_in(entry)]
+        return _volumes_in(folder / "images", is_skipped)
+    return [volume for entry in folders for volume in _volumes_in(entry, is_skipped)]

@@ -1,25 +1,41 @@
 """Small pieces: the canal made one object, fragments joined to what they touch, false islands dropped."""
 
+from typing import NamedTuple
+
 import cc3d
 import numpy as np
 from scipy import spatial
 
-MIN_PIECE_MM3 = 60.0
-"""Loose pieces smaller than this are noise."""
-MAX_GAP_MM = 12.0
-"""Loose pieces further than this from their structure are false (a missed slice breaks an arch by less)."""
+
+class PieceLimits(NamedTuple):
+    """What is done with loose pieces.
+
+    Attributes:
+        least_mm3: Smaller ones are noise.
+        max_gap_mm: Those further than this from their structure are false.
+    """
+
+    least_mm3: float
+    max_gap_mm: float
+
+
+PIECE_LIMITS = PieceLimits(least_mm3=60.0, max_gap_mm=12.0)
+"""Of volumes: a missed slice breaks an arch by less than the gap."""
 LARGE_SHARE = 0.15
 """A loose piece with this share of the largest one is no fragment: it is kept as it is."""
 CANAL_REACH_MM = 15.0
 MAX_MAIN_POINTS = 4000
 
 
-def clean_canal(canal_sra: np.ndarray, spacing_sra_mm: tuple[float, float, float]) -> np.ndarray:
+def clean_canal(
+    canal_sra: np.ndarray, spacing_sra_mm: tuple[float, float, float], limits: PieceLimits = PIECE_LIMITS
+) -> np.ndarray:
     """Keep the canal and its continuation, drop false islands.
 
     Args:
         canal_sra: bool (S, R, A), the class canal; may be empty.
         spacing_sra_mm: Voxel size in mm (slice, row, column).
+        limits: Which pieces are noise.
 
     Returns:
         bool (S, R, A): the largest piece, and every piece that lies within ``CANAL_REACH_MM`` of the course
@@ -33,7 +49,7 @@ def clean_canal(canal_sra: np.ndarray, spacing_sra_mm: tuple[float, float, float
     points = np.argwhere(pieces == main) * np.array(spacing_sra_mm)
     course = np.stack([_course(points, axis, centroid[:, 1]) for axis in (0, 2)], axis=1)
     keep = np.linalg.norm(centroid[:, [0, 2]] - course, axis=1) < CANAL_REACH_MM
-    keep &= volume >= MIN_PIECE_MM3
+    keep &= volume >= limits.least_mm3
     keep[0], keep[main] = False, True
     return keep[pieces]
 
@@ -53,10 +69,7 @@ def _course(points_mm: np.ndarray, axis: int, row_mm: np.ndarray) -> np.ndarray:
 
 
 def tidy_instances(
-    labels_sra: np.ndarray,
-    spacing_sra_mm: tuple[float, float, float],
-    min_piece_mm3: float = MIN_PIECE_MM3,
-    max_gap_mm: float = MAX_GAP_MM,
+    labels_sra: np.ndarray, spacing_sra_mm: tuple[float, float, float], limits: PieceLimits = PIECE_LIMITS
 ) -> np.ndarray:
     """Make every instance one piece with, at most, fragments near it.
 
@@ -66,8 +79,7 @@ def tidy_instances(
     Args:
         labels_sra: uint8 (S, R, A) instances of one kind (vertebrae or discs), 0 elsewhere; may be empty.
         spacing_sra_mm: Voxel size in mm (slice, row, column).
-        min_piece_mm3: Loose pieces smaller than this are noise.
-        max_gap_mm: Loose pieces further than this from their structure are false.
+        limits: Which pieces are noise or false.
 
     Returns:
         uint8 (S, R, A), the tidied labels.
@@ -93,9 +105,9 @@ def tidy_instances(
         main = main_of[int(label_of[piece])]
         if piece in touched and volume[piece] < LARGE_SHARE * volume[main]:
             new_label[piece] = label_of[touched[piece]]
-        elif volume[piece] < min_piece_mm3 or (
+        elif volume[piece] < limits.least_mm3 or (
             volume[piece] < LARGE_SHARE * volume[main]
-            and _gap_mm(pieces, piece, main, boxes, spacing_sra_mm, main_points) > max_gap_mm
+            and _gap_mm(pieces, piece, main, boxes, spacing_sra_mm, main_points) > limits.max_gap_mm
         ):
             new_label[piece] = 0
     return new_label[pieces]

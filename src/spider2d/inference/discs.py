@@ -39,6 +39,7 @@ def find_discs(
             break
         number = _nearest(np.abs(np.stack([plane.above_plane(points_mm) for plane in planes], axis=1)))
         peaks = np.arange(len(planes))
+    planes, number = _drop_empty(planes, number)
     order = np.argsort([plane.height_mm for plane in planes], kind="stable")
     rank = np.append(np.argsort(order, kind="stable"), -1)
     return rank[number].astype(np.int8), [planes[index] for index in order]
@@ -85,6 +86,12 @@ def _real_discs(
     keep = footprint > MIN_FOOTPRINT_SHARE * np.median(footprint) if len(planes) else np.empty(0, bool)
     new_number = np.append(np.where(keep, np.cumsum(keep) - 1, -1), -1)
     return [plane for plane, kept in zip(planes, keep, strict=True) if kept], new_number[number]
+
+
+def _drop_empty(planes: list[Boundary], number: np.ndarray) -> tuple[list[Boundary], np.ndarray]:
+    """Drop discs that have lost all their voxels to their neighbours."""
+    kept = np.unique(number[number >= 0])
+    return [planes[k] for k in kept], np.where(number >= 0, np.searchsorted(kept, number), -1)
 
 
 def _footprint(points_mm: np.ndarray, spacing_sra_mm: tuple) -> float:

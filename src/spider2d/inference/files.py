@@ -68,7 +68,8 @@ def plan_jobs(images: Sequence[Path], output: Path, mask_suffix: str, preview: b
         preview: Whether pictures are wanted.
 
     Raises:
-        VolumeError: Two images would write the same file, or an output would replace an image.
+        VolumeError: Two images would write the same file, or an output would replace an image or a JSON file
+            that is no report of this program.
     """
     jobs = [_job(image, output, mask_suffix, preview) for image in images]
     first: dict[str, Job] = {}
@@ -84,7 +85,28 @@ def plan_jobs(images: Sequence[Path], output: Path, mask_suffix: str, preview: b
     for job in jobs:
         if job.mask.resolve() in sources:
             raise VolumeError(f"{job.mask} would replace an input image; give another --output folder")
+        if job.report.exists() and _read_report(job.report) is None:
+            raise VolumeError(
+                f"{job.report} would be replaced, and is no report of this program; give another --output "
+                "folder"
+            )
     return jobs
+
+
+def is_own_label_map(path: Path) -> bool:
+    """Return whether a file is what this program wrote for another image: its report lies beside it."""
+    report = _read_report(path.with_name(f"{volume_name(path)}.json"))
+    return report is not None and Path(report["output"]).name == path.name
+
+
+def _read_report(path: Path) -> dict[str, Any] | None:
+    """Return a report of this program, None for any other file and where there is none."""
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    is_report = isinstance(content, dict) and {"schema", "program", "output"} <= content.keys()
+    return content if is_report else None
 
 
 def _job(image: Path, output: Path, mask_suffix: str, preview: bool) -> Job:
@@ -141,10 +163,18 @@ def run_jobs(
             outcomes.append(Outcome(job, report=_run_job(job, network, spec, options, run, rows_2d)))
         except (Spider2dError, OSError) as error:
             outcomes.append(Outcome(job, error=describe(error)))
-        except (MemoryError, torch.OutOfMemoryError):
-            message = "out of memory; a smaller --batch-pixels, or --device cpu, needs less"
-            outcomes.append(Outcome(job, error=f"{job.image}: {message}"))
+        except (MemoryError, RuntimeError) as error:
+            if not _is_out_of_memory(error):
+                raise
+            less = "a smaller --batch-pixels" + ("" if options.device == "cpu" else ", or --device cpu,")
+            outcomes.append(Outcome(job, error=f"{job.image}: out of memory; {less} needs less"))
     return outcomes
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Return whether memory ran out; torch has an error of its own for GPUs, but not for the CPU."""
+    known = isinstance(error, MemoryError | torch.OutOfMemoryError)
+    return known or "DefaultCPUAllocator" in str(error)
 
 
 def _run_job(
@@ -178,7 +208,7 @@ def write_outputs(
         run: What every report of the run says about program and network.
         read_seconds: What reading took.
     """
-    job.report.unlink(missing_ok=True)
+    _remove_former(job)
     start = time.perf_counter()
     write_volume(job.mask, segmentation.labels)
     write_seconds = time.perf_counter() - start
@@ -195,6 +225,18 @@ def write_outputs(
     }
     write_text(job.report, json.dumps(report, indent=1))
     return report
+
+
+def _remove_former(job: Job) -> None:
+    """Remove what a former run wrote and this one will not replace: labels in another format, a picture."""
+    report = _read_report(job.report)
+    if report is None:
+        return
+    job.report.unlink()
+    job.report.with_suffix(".png").unlink(missing_ok=True)
+    labels = job.report.with_name(Path(report["output"]).name)
+    if labels != job.mask:
+        labels.unlink(missing_ok=True)
 
 
 def _preview(name: str, image: Volume, segmentation: Segmentation) -> bytes:

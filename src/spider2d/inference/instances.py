@@ -13,7 +13,7 @@ import numpy as np
 from spider2d.errors import VolumeError
 from spider2d.inference import lone_slice
 from spider2d.inference.boundary import Boundary
-from spider2d.inference.cleanup import clean_canal, tidy_instances
+from spider2d.inference.cleanup import PIECE_LIMITS, PieceLimits, clean_canal, tidy_instances
 from spider2d.inference.cuts import add_missing_boundaries
 from spider2d.inference.discs import find_discs
 from spider2d.inference.levels import (
@@ -89,7 +89,7 @@ def label_instances(
     spacing = tuple(float(length) for length in spacing_sra_mm)
     first, stop, _ = (image_rows or slice(None)).indices(classes_sra.shape[1])
     edge_rows = (first - box[1].start + 1, stop - box[1].start)
-    boxed, notes, spine = _label_box(classes, spacing, offsets, edge_rows)
+    boxed, notes, spine = _label_box(classes, spacing, offsets, edge_rows, len(classes_sra) == 1)
     labels[box] = boxed[1:-1, 1:-1, 1:-1]
     return InstanceResult(labels, notes, spine, beside_bodies=lone_slice.NOTE in notes)
 
@@ -112,10 +112,15 @@ def _bounding_box(mask: np.ndarray) -> tuple[slice, slice, slice]:
 
 
 def _label_box(
-    classes: np.ndarray, spacing: tuple, offsets: np.ndarray | None, edge_rows: tuple[int, int]
+    classes: np.ndarray,
+    spacing: tuple,
+    offsets: np.ndarray | None,
+    edge_rows: tuple[int, int],
+    is_lone_slice: bool,
 ) -> tuple[np.ndarray, list[str], Spine | None]:
     """Label a padded box; ``edge_rows`` are the first and last row with image, counted in the box's rows."""
-    canal = clean_canal(classes == CANAL, spacing)
+    limits = lone_slice.piece_limits(spacing[0]) if is_lone_slice else PIECE_LIMITS
+    canal = clean_canal(classes == CANAL, spacing, limits)
     labels = np.where(canal, np.uint8(CANAL_LABEL), np.uint8(BACKGROUND))
     vertebra_index, disc_index = np.argwhere(classes == VERTEBRA), np.argwhere(classes == DISC)
     if len(vertebra_index) + len(disc_index) == 0:
@@ -139,15 +144,14 @@ def _label_box(
     values = vertebra_labels(level, is_body, numbering)
     disc_labels = [numbering.disc_label(index) for index in discs]
     lone = None
-    if len(classes) == lone_slice.LONE_SLICE:
+    if is_lone_slice:
         rows_mm = np.array([disc_mm[disc_number == number, 1].mean() for number in range(len(discs))])
         lone = lone_slice.number_lone_slice(bone, level, is_body, offset, canal, rows_mm, levels, numbering)
     if lone:
         values, disc_labels = lone.bone, lone.discs
-    labels += _tidied(classes.shape, vertebra_index, values, spacing)
-    labels += _tidied(
-        classes.shape, disc_index, np.array([*disc_labels, 0], dtype=np.uint8)[disc_number], spacing
-    )
+    of_disc = np.array([*disc_labels, 0], dtype=np.uint8)[disc_number]
+    for index, instances in ((vertebra_index, values), (disc_index, of_disc)):
+        labels += _tidied(classes.shape, index, instances, spacing, limits)
     if lone:
         return labels, [lone.note], None
     spine = measure_spine(labels, vertebra_index[is_body], levels, numbering, spacing[1], edge_rows)
@@ -168,11 +172,10 @@ def _find_boundaries(
     return disc_number, boundaries, pitch_mm
 
 
-def _tidied(shape: tuple, index_sra: np.ndarray, values: np.ndarray, spacing: tuple) -> np.ndarray:
+def _tidied(
+    shape: tuple, index_sra: np.ndarray, values: np.ndarray, spacing: tuple, limits: PieceLimits
+) -> np.ndarray:
     """Return an array with ``values`` at the voxels, loose fragments joined or dropped."""
     instances = np.zeros(shape, dtype=np.uint8)
     instances[tuple(index_sra.T)] = values
-    if shape[0] == lone_slice.LONE_SLICE:
-        least_mm3 = lone_slice.MIN_PIECE_MM2 * spacing[0]
-        return tidy_instances(instances, spacing, least_mm3, lone_slice.MAX_GAP_MM)
-    return tidy_instances(instances, spacing)
+    return tidy_instances(instances, spacing, limits)

@@ -10,13 +10,12 @@ import cc3d
 import numpy as np
 from scipy import ndimage, signal
 
+from spider2d.inference.cleanup import PieceLimits
 from spider2d.inference.levels import Levels
 from spider2d.inference.numbering import Numbering
 from spider2d.inference.vertebra_assign import Bone
 from spider2d.labels import DISC_OFFSET, MAX_VERTEBRA_LABEL
 
-LONE_SLICE = 3
-"""Slices of a padded box that holds one slice."""
 MIN_BODY_MM2 = 300.0
 """A lone slice goes through the bodies when it shows one of at least this area (whole ones: 700 or more)."""
 MIN_PIECE_MM2 = 12.0
@@ -33,6 +32,15 @@ LEAVING_NOTE = (
     "this slice leaves the vertebral bodies (no canal is behind the last one): bone and discs beyond it are "
     "numbered too"
 )
+NO_CANAL_NOTE = (
+    "no canal was found in this slice: vertebrae are told apart by their predicted centres and numbered from "
+    "the lowest bone or disc found"
+)
+
+
+def piece_limits(slice_mm: float) -> PieceLimits:
+    """Return what is done with loose pieces in a single slice of a stated thickness."""
+    return PieceLimits(least_mm3=MIN_PIECE_MM2 * slice_mm, max_gap_mm=MAX_GAP_MM)
 
 
 def is_beside_bodies(body_volume_mm3: np.ndarray, numbering: Numbering, slice_mm: float) -> bool:
@@ -60,7 +68,7 @@ def number_lone_slice(
     levels: Levels,
     numbering: Numbering,
 ) -> LoneNumbers | None:
-    """Number a lone slice that lies beside the bodies or leaves them; None for one that does neither.
+    """Number a lone slice that lies beside the bodies, leaves them or shows no canal; None for any other.
 
     Args:
         bone: The voxels of bone, rows from the head down.
@@ -87,7 +95,8 @@ def number_lone_slice(
     if not (below or above):
         return None
     if below:
-        return LoneNumbers(*number_by_centres(bone, offsets_rc_mm, disc_row_mm), LEAVING_NOTE)
+        note = LEAVING_NOTE if canal_sra.any() else NO_CANAL_NOTE
+        return LoneNumbers(*number_by_centres(bone, offsets_rc_mm, disc_row_mm), note)
     is_counted = discs >= numbering.lowest - 1  # those below the disc of vertebra 1 are the sacrum's
     values, disc_labels = number_by_centres(bone, offsets_rc_mm, disc_row_mm[is_counted], ends[0])
     all_labels = np.append(np.zeros(np.count_nonzero(~is_counted), np.uint8), disc_labels)

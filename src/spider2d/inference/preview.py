@@ -53,7 +53,7 @@ def draw_preview(
         dpi=_DPI,
         layout="constrained",
     )
-    figure.suptitle("\n".join(lines), fontsize=9)
+    figure.suptitle("\n".join(lines), fontsize=9, parse_math=False)
     axes = figure.subplots(len(indices), 2, squeeze=False)
     for (left, right), index in zip(axes, indices, strict=True):
         grey_hw = apply_window(image_sra[index], window) ** DISPLAY_GAMMA

@@ -1,9 +1,9 @@
-"""Class maps as a 2D network gives them: wobbling outlines, holes, false islands, whole parts missed."""
+"""Class maps as a 2D network gives them: wobbling outlines, holes, false islands."""
 
 import numpy as np
 from scipy import ndimage
 
-from spider2d.labels import CANAL_LABEL, DISC_OFFSET, N_CLASSES, VERTEBRA, classes_of_labels
+from spider2d.labels import N_CLASSES, classes_of_labels
 
 WOBBLE_LENGTH_MM = 3.0
 
@@ -79,28 +79,3 @@ def _spot(
     distance = np.hypot((rows - row) * spacing_sra_mm[1], (columns - column) * spacing_sra_mm[2])
     rows, columns = np.nonzero(distance <= radius)
     return np.full(len(rows), slice_), rows, columns
-
-
-def miss_disc(classes_sra: np.ndarray, labels_sra: np.ndarray, vertebra: int) -> np.ndarray:
-    """Return the class map with the disc below a vertebra taken for vertebra."""
-    return np.where(labels_sra == DISC_OFFSET + vertebra, np.uint8(VERTEBRA), classes_sra)
-
-
-def add_false_sacrum(
-    classes_sra: np.ndarray,
-    labels_sra: np.ndarray,
-    spacing_sra_mm: tuple[float, float, float],
-    height_mm: float,
-) -> np.ndarray:
-    """Return the class map with the part of the sacrum just below the lowest disc taken for vertebra."""
-    disc = labels_sra == DISC_OFFSET + 1
-    below = disc.copy()
-    for shift in range(1, 1 + round(height_mm / spacing_sra_mm[1])):
-        below[:, shift:] |= disc[:, :-shift]
-    false = below & (labels_sra == 0)
-    return np.where(false, np.uint8(VERTEBRA), classes_sra)
-
-
-def drop_canal(classes_sra: np.ndarray, labels_sra: np.ndarray) -> np.ndarray:
-    """Return the class map without the canal."""
-    return np.where(labels_sra == CANAL_LABEL, np.uint8(0), classes_sra)
