@@ -68,6 +68,9 @@ def main(args: argparse.Namespace) -> None:
     ]
     print("\nTime: " + ", ".join(f"{title} {s:.0f} s" for title, s in seconds), end="")
     print(f"; together {sum(s for _, s in seconds) / 60:.1f} min")
+    print(
+        "\nOther commands need the environment: source .venv/bin/activate (Windows: .venv\\Scripts\\activate)"
+    )
     print("\nOpen next:")
     print(f"  the result beside published figures   {args.output / 'comparison' / 'report.html'}")
     print(f"  masks, reports and overlay pictures   {args.output / 'predictions'}")
@@ -77,4 +80,4 @@ def main(args: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(cli.run(main, parse_args()))
+    sys.exit(cli.run(main, parse_args(), cli.WORK_IS_KEPT))

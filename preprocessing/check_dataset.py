@@ -9,8 +9,10 @@ from collections import defaultdict
 from pathlib import Path
 
 from spider2d import cli
+from spider2d.data.extract import REAL_PIXEL_SIZE_MM
 from spider2d.data.integrity import ERROR, Finding, check_dataset, write_findings
 from spider2d.data.parallel import usable_cores
+from spider2d.data.phantom.dataset import is_phantom
 from spider2d.data.spider_files import read_dataset
 
 
@@ -36,8 +38,17 @@ def main(args: argparse.Namespace) -> int:
     print(
         f"{len(dataset.series)} series checked: {n_errors} errors, {n_warnings} warnings; wrote {args.output}"
     )
-    print(f"next: python preprocessing/extract_slices.py --dataset {cli.quoted(args.dataset)}")
+    print(f"next: {extract_command(args.dataset)}")
     return cli.EXIT_FAILED if n_errors else cli.EXIT_OK
+
+
+def extract_command(dataset: Path) -> str:
+    """Return how to extract the slices: of real data into a folder of their own, with smaller pixels."""
+    command = f"python preprocessing/extract_slices.py --dataset {cli.quoted(dataset)}"
+    if is_phantom(dataset):
+        return command
+    folder = cli.quoted(Path("data") / f"{dataset.resolve().name}_slices")
+    return f"{command} --output {folder} --pixel-size-mm {REAL_PIXEL_SIZE_MM}"
 
 
 def print_summary(findings: list[Finding]) -> None:

@@ -29,4 +29,4 @@ def main(args: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(cli.run(main, parse_args()))
+    sys.exit(cli.run(main, parse_args(), cli.WORK_IS_KEPT))

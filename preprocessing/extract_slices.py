@@ -9,8 +9,14 @@ from pathlib import Path
 
 from spider2d import cli
 from spider2d.data.contact_sheet import write_contact_sheet
-from spider2d.data.extract import DEFAULT_PIXEL_SIZE_MM, ExtractionReport, extract_dataset
+from spider2d.data.extract import (
+    DEFAULT_PIXEL_SIZE_MM,
+    REAL_PIXEL_SIZE_MM,
+    ExtractionReport,
+    extract_dataset,
+)
 from spider2d.data.parallel import usable_cores
+from spider2d.data.phantom.dataset import is_phantom
 from spider2d.labels import STRUCTURES
 
 
@@ -25,7 +31,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         "--pixel-size-mm",
         type=cli.number_between(0.1, 5),
         default=DEFAULT_PIXEL_SIZE_MM,
-        help="in-plane pixel size (%(default)s, for the phantom; 0.6 for real data)",
+        help=f"in-plane pixel size (%(default)s, for the phantom; {REAL_PIXEL_SIZE_MM} for real data)",
     )
     parser.add_argument("--workers", type=cli.whole_number(1), default=usable_cores(), help="processes")
     parser.add_argument(
@@ -37,7 +43,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--keep-others",
         action="store_true",
-        help="keep the series of other data sets that are in the output folder: train on several sources",
+        help="keep the series of other data sets that are in the output folder: train on several sources, "
+        "told apart by the names of their folders",
     )
     return parser.parse_args(argv)
 
@@ -58,7 +65,8 @@ def main(args: argparse.Namespace) -> int:
     print_problems(report, args.output)
     if report.failed:
         return cli.EXIT_FAILED
-    print(f"next: python src/train.py{_slices_option(args.output)}")
+    config = "" if is_phantom(args.dataset) else " --config experiments/spider_2d.yaml"
+    print(f"next: python src/train.py{config}{_slices_option(args.output)}")
     return cli.EXIT_OK
 
 
@@ -68,8 +76,8 @@ def print_problems(report: ExtractionReport, output: Path) -> None:
         print(f"note: {name}: {remark}")
     if report.leftover:
         print(
-            f"note: not in the data set any more, so not in the manifest: {', '.join(report.leftover)}. "
-            f"Delete these folders of {output} if you do not need them."
+            f"note: not in this data set, so not in the manifest: {', '.join(report.leftover)}. Delete these "
+            f"folders of {output} if you do not need them; those of another data set stay with --keep-others."
         )
     for name, message in report.failed.items():
         print(f"error: {name}: {message}", file=sys.stderr)
@@ -86,4 +94,4 @@ def _slices_option(output: Path) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(cli.run(main, parse_args()))
+    sys.exit(cli.run(main, parse_args(), cli.WORK_IS_KEPT))

@@ -11,18 +11,21 @@ import numpy as np
 from tqdm import tqdm
 
 from spider2d import cli
-from spider2d.config import load_config
 from spider2d.data.contact_sheet import tile, write_png
 from spider2d.data.overlay import labels_of_classes, overlay_rgb
-from spider2d.data.slice_dataset import SliceSamples
-from spider2d.data.slices import read_manifest
-from spider2d.training.train_config import TrainConfig
+from spider2d.errors import ConfigError
+from spider2d.training.run_data import select_series, training_samples
+from spider2d.training.train_config import TrainConfig, load_train_config
+
+DEFAULT_CONFIG = cli.PROJECT_ROOT / "experiments" / "phantom_2d.yaml"
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
     parser = cli.make_parser(__doc__)
-    parser.add_argument("--config", type=Path, help="experiment whose data and augmentation to show")
+    parser.add_argument(
+        "--config", type=Path, default=DEFAULT_CONFIG, help="experiment whose samples to show (%(default)s)"
+    )
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="as for src/train.py")
     parser.add_argument("--output", type=Path, default=Path("augmentation.png"), help="picture to write")
     parser.add_argument("--samples", type=cli.whole_number(1), default=24, help="how many samples to draw")
@@ -33,14 +36,16 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def main(args: argparse.Namespace) -> None:
     """Draw the samples as training would see them."""
-    config = load_config(TrainConfig, args.config, args.set)
-    rows = [row for row in read_manifest(config.data.slices) if row.subset == "training"]
-    names = [row.name for row in rows]
-    samples = SliceSamples(config.data.slices, names, config.data, config.augment, config.seed)
+    config = load_train_config(args.config, args.set)
+    if not isinstance(config, TrainConfig):
+        raise ConfigError(f"{args.config} is for a 3D network; only the samples of 2D networks can be drawn")
+    samples = training_samples(config, select_series(config))
     numbers = tqdm(range(args.first, args.first + args.samples), desc="drawing")
     write_png(args.output, tile([draw_sample(samples[number]) for number in numbers], args.columns))
     print(f"wrote {args.output}")
-    print("next: python src/train.py")
+    options = [*(() if args.config == DEFAULT_CONFIG else ("--config", args.config))]
+    options += [word for change in args.set for word in ("--set", change)]
+    print(" ".join(["next: python src/train.py", *map(cli.quoted, options)]))
 
 
 def draw_sample(sample: dict) -> np.ndarray:

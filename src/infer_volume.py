@@ -164,4 +164,5 @@ def references_option(args: argparse.Namespace) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(cli.run(main, parse_args(), "the same command with --skip-existing goes on"))
+    kept = "finished volumes are kept; the same command with --skip-existing goes on"
+    sys.exit(cli.run(main, parse_args(), kept))

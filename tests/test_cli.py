@@ -55,9 +55,9 @@ def test_ctrl_c_is_no_traceback(capsys):
         raise KeyboardInterrupt
 
     assert run(main) == cli.EXIT_INTERRUPTED == 130
-    assert capsys.readouterr().err.startswith("interrupted: finished work is kept; run the same command")
-    assert cli.run(main, argparse.Namespace(debug=False), "add --skip-existing") == 130
-    assert capsys.readouterr().err == "interrupted: finished work is kept; add --skip-existing\n"
+    assert capsys.readouterr().err.startswith("interrupted: run the same command again")
+    assert cli.run(main, argparse.Namespace(debug=False), cli.WORK_IS_KEPT) == 130
+    assert capsys.readouterr().err == f"interrupted: {cli.WORK_IS_KEPT}\n"
 
 
 def test_the_parser_shows_the_script_s_docstring_and_knows_debug(capsys):

@@ -3,7 +3,9 @@ import io
 import json
 import threading
 import zipfile
+from contextlib import nullcontext
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 
 import pytest
 
@@ -108,6 +110,26 @@ def test_a_second_run_fetches_nothing_but_the_record(server, tmp_path):
     server.requests.clear()
     download_dataset(tmp_path, f"{server.url}/record")
     assert fetched(server) == ["record"]
+
+
+def test_files_that_were_deleted_after_unpacking_come_again(server, tmp_path):
+    download_dataset(tmp_path, f"{server.url}/record")
+    (tmp_path / "images" / "1_t2.mha").unlink()
+    server.requests.clear()
+    download_dataset(tmp_path, f"{server.url}/record")
+    assert fetched(server) == ["record", "images.zip"] and (tmp_path / "images" / "1_t2.mha").is_file()
+
+
+def test_what_is_there_already_needs_no_room(server, tmp_path, monkeypatch):
+    size = len(CONTENTS["images.zip"])
+    (tmp_path / "images.zip").write_bytes(CONTENTS["images.zip"])
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "half").write_bytes(b"x" * (size - 60))
+    (tmp_path / "unrelated").write_bytes(b"x" * 10**6)
+    for free, refused in ((50, True), (70, False)):
+        monkeypatch.setattr("shutil.disk_usage", lambda _, free=free: SimpleNamespace(free=free))
+        with pytest.raises(DatasetError, match="needed about") if refused else nullcontext():
+            download_dataset(tmp_path, f"{server.url}/record", only=["images.zip"])
 
 
 def test_only_the_named_files(server, tmp_path):

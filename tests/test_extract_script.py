@@ -35,6 +35,10 @@ def test_script_writes_everything_and_says_what_is_next(dataset, tmp_path):
     done = run_script("--dataset", dataset, "--output", out, "--workers", 2)
     assert done.returncode == 0, done.stderr
     assert "4 series written" in done.stdout
+    options = f"--config experiments/spider_2d.yaml --set data.slices={out.as_posix()}"
+    assert f"next: python src/train.py {options}" in done.stdout
+    (dataset / "phantom.json").touch()
+    done = run_script("--dataset", dataset, "--output", out, "--workers", 1)
     assert f"next: python src/train.py --set data.slices={out.as_posix()}" in done.stdout
     sheet = cv2.imread(str(out / "contact_sheet.png"))
     assert sheet.shape == (300, 4 * 220, 3) and sheet.std() > 20

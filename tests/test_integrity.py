@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from spider2d.data.integrity import Finding, check_dataset, check_series, write_findings
-from spider2d.data.spider_files import OverviewRow, Series, read_dataset
+from spider2d.data.spider_files import Series, read_dataset
+from spider2d.data.spider_tables import OverviewRow
 from spider2d.data.volume import Geometry, Volume, write_volume
 
 SAGITTAL = (0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0, -1.0, 0.0)
@@ -60,6 +61,15 @@ def test_masks_that_are_not_integer(tmp_path):
     assert check(tmp_path, labels) == []
     labels[0, 0, 0] = 1.5
     assert kinds(check(tmp_path, labels)) == ["mask_not_integer"]
+
+
+def test_a_grading_that_cannot_be_read_is_a_finding_and_stops_nothing(tmp_path):
+    write(tmp_path / "images" / "1_t2.mha", make_mask())
+    (tmp_path / "radiological_gradings.csv").write_text("Patient,IVD label,Pfirrman grade\n1,1,7\n")
+    findings = check_dataset(read_dataset(tmp_path))
+    assert [finding.kind for finding in findings if finding.series == "radiological_gradings.csv"] == [
+        "gradings_unreadable"
+    ]
 
 
 def test_an_empty_mask(tmp_path):

@@ -12,6 +12,7 @@ from spider2d.data.phantom.anatomy import sample_anatomy
 from spider2d.data.phantom.dataset import PADDING_VALUE, SeriesPlan, write_dataset
 from spider2d.data.phantom.tables import GRADING_COLUMNS, OVERVIEW_COLUMNS
 from spider2d.data.spider_files import read_dataset
+from spider2d.data.spider_tables import read_gradings
 from spider2d.data.splits import split_series
 from spider2d.data.volume import grid_differences, read_mask, read_volume, to_canonical
 from spider2d.errors import DatasetError
@@ -114,7 +115,7 @@ def test_overview_counts_what_the_mask_holds(folder):
 
 
 def test_gradings_tell_the_anatomys_diseases(folder):
-    for row in read_dataset(folder).gradings:
+    for row in read_gradings(folder / "radiological_gradings.csv"):
         plan = SeriesPlan(folder, 0, int(row.patient), "t1", "tiny")
         disease = sample_anatomy(plan.patient_seed).disease
         k = row.disc - 1

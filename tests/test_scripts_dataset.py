@@ -44,7 +44,11 @@ def test_a_sound_data_set_on_the_default_folders(tmp_path, labels):
     done = run("check_dataset.py", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "1 series checked: 0 errors, 0 warnings; wrote data/integrity.csv" in done.stdout
-    assert "next: python preprocessing/extract_slices.py --dataset data/phantom" in done.stdout
+    slices = "--output data/phantom_slices --pixel-size-mm 0.6"
+    assert f"extract_slices.py --dataset data/phantom {slices}\n" in done.stdout
+    (tmp_path / "data" / "phantom" / "phantom.json").touch()
+    done = run("check_dataset.py", cwd=tmp_path)
+    assert "next: python preprocessing/extract_slices.py --dataset data/phantom\n" in done.stdout
     assert (tmp_path / "data" / "integrity.csv").is_file()
 
 

@@ -1,6 +1,9 @@
 import json
 import os
 import shutil
+import subprocess
+import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +12,7 @@ import tiny_dataset
 from spider2d.data.extract import extract_dataset
 from spider2d.data.normalise import apply_window, fit_window
 from spider2d.data.slices import open_series, read_manifest
+from spider2d.data.volume import read_mask, write_volume
 from spider2d.errors import DatasetError
 from spider2d.labels import CANAL, DISC, IGNORE_CLASS, VERTEBRA, classes_of_labels
 
@@ -148,6 +152,56 @@ def test_one_folder_can_hold_sources_that_label_different_classes(tmp_path):
     (out / "1_t1" / "image.npy").unlink()
     report = extract_dataset(tmp_path / "bones", out, source_classes=("vertebra",), keep_others=True)
     assert report.leftover == ["1_t1"] and names_in(out) == ["90_t2"]
+
+
+def test_data_sets_in_folders_of_one_name_are_not_mixed(tmp_path):
+    out = tmp_path / "out"
+    tiny_dataset.write_series(tmp_path / "a" / "data", "1_t1")
+    tiny_dataset.write_series(tmp_path / "b" / "data", "2_t1")
+    extract_dataset(tmp_path / "a" / "data", out, pixel_size_mm=2.0)
+    with pytest.raises(DatasetError, match="whose folder has the same name"):
+        extract_dataset(tmp_path / "b" / "data", out, keep_others=True)
+    assert names_in(out) == ["1_t1"]
+    other = (tmp_path / "b" / "data").rename(tmp_path / "b" / "more")
+    extract_dataset(other, out, pixel_size_mm=1.5, source_classes=("vertebra",), keep_others=True)
+    noted = json.loads((out / "extraction.json").read_text())
+    assert noted["datasets"] == {"data": str(tmp_path / "a" / "data"), "more": str(other)}
+    assert (noted["pixel_size_mm"], noted["source_classes"], noted["n_series"]) == (1.5, ["vertebra"], 2)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a limit of open files")
+def test_more_series_than_a_process_may_open_files(tmp_path):
+    for number in range(1, 25):
+        tiny_dataset.write_series(tmp_path / "data", f"{number}_t1")
+    program = (
+        "import resource, sys\n"
+        "from pathlib import Path\n"
+        "from spider2d.data.extract import extract_dataset\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (60, 60))\n"
+        "print(len(extract_dataset(Path(sys.argv[1]), Path(sys.argv[2])).written))\n"
+    )
+    command = [sys.executable, "-c", program, tmp_path / "data", tmp_path / "out"]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
+    assert done.stdout == "24\n", done.stderr
+
+
+def test_a_full_disk_is_told_and_leaves_nothing_half_written(dataset, tmp_path, monkeypatch):
+    def no_space(*_):
+        raise OSError("1000000 requested and 49936 written")
+
+    monkeypatch.setattr(np, "save", no_space)
+    with pytest.raises(DatasetError, match=r"out: cannot be written \(1000000 requested.*Make room"):
+        extract_dataset(dataset, tmp_path / "out")
+    assert not list((tmp_path / "out").glob(".partial*"))
+
+
+def test_a_mask_without_labelled_structures_is_remarked(tmp_path):
+    tiny_dataset.write_series(tmp_path / "data", "1_t1")
+    tiny_dataset.write_series(tmp_path / "data", "2_t1")
+    mask = read_mask(tmp_path / "data" / "masks" / "2_t1.mha")
+    write_volume(tmp_path / "data" / "masks" / "2_t1.mha", replace(mask, array_zyx=mask.array_zyx * 0))
+    report = extract_dataset(tmp_path / "data", tmp_path / "out")
+    assert list(report.remarks) == ["2_t1"] and "training leaves the series out" in report.remarks["2_t1"]
 
 
 def test_a_kill_while_the_manifest_is_written_is_survived(dataset, tmp_path):

@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from spider2d.data.spider_files import OverviewRow, Series, SpiderDataset
+from spider2d.data.spider_files import Series, SpiderDataset
+from spider2d.data.spider_tables import OverviewRow
 from spider2d.data.splits import split_series
 from spider2d.errors import DatasetError
 
@@ -18,7 +19,7 @@ def make_dataset(subset_of_series):
         for name, subset in subset_of_series.items()
         if subset
     }
-    return SpiderDataset(Path(), tuple(series), rows, (), ())
+    return SpiderDataset(Path(), tuple(series), rows, ())
 
 
 def patients_on(split, side):

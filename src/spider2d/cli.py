@@ -22,6 +22,9 @@ SHIPPED_CHECKPOINT = PROJECT_ROOT / "weights" / "synthetic_2d.pt"
 
 NOT_UTF8 = "this name is not valid UTF-8. Rename the file or folder, or set PYTHONUTF8=1 and run again."
 
+WORK_IS_KEPT = "finished work is kept; run the same command again to go on"
+"""What to do after Ctrl-C in a script that writes as it goes, and finds again what it has written."""
+
 EXIT_OK, EXIT_FAILED, EXIT_INTERRUPTED = 0, 1, 130
 
 
@@ -68,14 +71,14 @@ def number_between(low: float, high: float) -> Callable[[str], float]:
 def run(
     main: Callable[[argparse.Namespace], int | None],
     args: argparse.Namespace,
-    how_to_go_on: str = "run the same command again to go on",
+    after_interrupt: str = "run the same command again",
 ) -> int:
     """Run a script's ``main`` and turn user-facing errors into one message on stderr.
 
     Args:
         main: The script's main function; its return value is the exit code (None = 0).
         args: Parsed arguments with a ``debug`` attribute.
-        how_to_go_on: What is said after Ctrl-C.
+        after_interrupt: What to do after Ctrl-C.
 
     Returns:
         The exit code: 0 on success, 1 after a user-facing error, 130 after Ctrl-C.
@@ -90,7 +93,7 @@ def run(
         print(f"error: {describe(error)}", file=sys.stderr)
         return EXIT_FAILED
     except KeyboardInterrupt:
-        print(f"interrupted: finished work is kept; {how_to_go_on}", file=sys.stderr)
+        print(f"interrupted: {after_interrupt}", file=sys.stderr)
         return EXIT_INTERRUPTED
 
 

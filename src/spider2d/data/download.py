@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from tqdm import tqdm
 
+from spider2d.atomic_write import write_text
 from spider2d.errors import DatasetError
 
 RECORD_URL = "https://zenodo.org/api/records/10159290"
@@ -132,11 +133,11 @@ def _unreachable(url: str, error: Exception) -> DatasetError:
     )
 
 
-def unpack(archive: Path, folder: Path) -> int:
+def unpack(archive: Path, folder: Path) -> dict[str, int]:
     """Unpack a zip file into a folder; files that are already there in full are left alone.
 
     Returns:
-        The number of files in the archive.
+        The size of each unpacked file by its path in the folder.
 
     Raises:
         DatasetError: Not a zip file, a damaged one, or one that would write outside the folder.
@@ -144,30 +145,32 @@ def unpack(archive: Path, folder: Path) -> int:
     try:
         with zipfile.ZipFile(archive) as packed:
             members = [member for member in packed.infolist() if _is_wanted(member)]
-            for member in tqdm(members, desc=f"unpacking {archive.name}"):
-                _unpack_member(packed, member, folder)
+            sizes = {
+                _unpack_member(packed, member, folder).relative_to(folder).as_posix(): member.file_size
+                for member in tqdm(members, desc=f"unpacking {archive.name}")
+            }
     except zipfile.BadZipFile as error:
         raise DatasetError(f"{archive}: damaged zip file ({error}). Delete it and run again.") from error
-    return len(members)
+    return sizes
 
 
 def _is_wanted(member: zipfile.ZipInfo) -> bool:
     return not member.is_dir() and not member.filename.startswith("__MACOSX/")
 
 
-def _unpack_member(packed: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path) -> None:
+def _unpack_member(packed: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path) -> Path:
     # images.zip holds a folder images/; should its files ever lie bare in it, they get that folder.
     bare = "/" not in member.filename
     target = (folder / Path(packed.filename).stem if bare else folder) / member.filename
     if not target.resolve().is_relative_to(folder.resolve()):
         raise DatasetError(f"{packed.filename}: refuses to unpack {member.filename!r} outside {folder}.")
     if target.is_file() and target.stat().st_size == member.file_size:
-        return
+        return target
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f"{target.name}.part")
     with packed.open(member) as source, part.open("wb") as file:
         shutil.copyfileobj(source, file, _CHUNK_BYTES)
-    part.replace(target)
+    return part.replace(target)
 
 
 def download_dataset(
@@ -199,8 +202,8 @@ def download_dataset(
     for remote in missing:
         file = download_file(remote, folder)
         if file.suffix == ".zip":
-            unpack(file, folder)
-            _unpacked_mark(remote, folder).write_text(remote.checksum)
+            unpacked = {"checksum": remote.checksum, "files": unpack(file, folder)}
+            write_text(_unpacked_mark(remote, folder), json.dumps(unpacked))
             if not keep_archives:
                 file.unlink()
     return wanted
@@ -211,14 +214,29 @@ def _unpacked_mark(remote: RemoteFile, folder: Path) -> Path:
 
 
 def _is_unpacked(remote: RemoteFile, folder: Path) -> bool:
+    """Return whether an archive was unpacked and all its files are still there."""
     mark = _unpacked_mark(remote, folder)
-    return mark.is_file() and mark.read_text() == remote.checksum
+    unpacked = json.loads(mark.read_text("utf-8")) if mark.is_file() else {}
+    return unpacked.get("checksum") == remote.checksum and all(
+        _size_of(folder / name) == size for name, size in unpacked["files"].items()
+    )
+
+
+def _size_of(path: Path) -> int:
+    """Return the bytes of a file, or of all files in a folder; 0 where there is neither."""
+    if path.is_dir():
+        return sum(_size_of(entry) for entry in path.iterdir())
+    return path.stat().st_size if path.is_file() else 0
 
 
 def _check_space(wanted: list[RemoteFile], folder: Path) -> None:
     """Refuse to start when archives and contents cannot both fit (images hardly compress further)."""
-    present = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
-    needed = sum(remote.size * (2 if remote.name.endswith(".zip") else 1) for remote in wanted) - present
+    needed = 0
+    for remote in wanted:
+        fetched = max(_size_of(folder / name) for name in (remote.name, f"{remote.name}.part"))
+        needed += max(0, remote.size - fetched)
+        if remote.name.endswith(".zip"):
+            needed += max(0, remote.size - _size_of(folder / Path(remote.name).stem))
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise DatasetError(

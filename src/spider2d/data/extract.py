@@ -4,41 +4,32 @@ A run may be killed at any time: series appear complete or not at all, and the m
 a series was made from (its recipe) is stored with it, and the next run compares.
 """
 
-import json
-import platform
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 
-import cv2
-import numpy as np
-
-from spider2d.atomic_write import UNFINISHED_PREFIX, write_text
+from spider2d.atomic_write import UNFINISHED_PREFIX
 from spider2d.cli import describe
-from spider2d.data import normalise
 from spider2d.data.extract_series import PARTIAL_PREFIX, SeriesJob, extract_series
+from spider2d.data.extract_summary import known_sources, write_summary
 from spider2d.data.parallel import run_parallel
 from spider2d.data.slices import (
-    EXTRACTION_NAME,
     MANIFEST_NAME,
     SCHEMA_VERSION,
     SERIES_NAME,
     SeriesMeta,
     SeriesRecipe,
     SourceFingerprint,
-    manifest_row,
     open_series,
-    write_manifest,
 )
 from spider2d.data.spider_files import read_dataset
 from spider2d.data.splits import split_series
 from spider2d.errors import DatasetError, Spider2dError
 from spider2d.labels import STRUCTURES
 
-DEFAULT_PIXEL_SIZE_MM = 1.0
-"""What the phantom's default configuration is made for; 0.6 is right for training on real data."""
+DEFAULT_PIXEL_SIZE_MM, REAL_PIXEL_SIZE_MM = 1.0, 0.6
+"""What the phantom's default configuration is made for, and what is right for training on real data."""
 
 
 @dataclass(frozen=True)
@@ -77,16 +68,19 @@ def extract_dataset(
         source_classes: Foreground classes this data set labels; the others count as unlabelled.
         workers: Processes; 1 works in this one.
         keep_others: Keep the series of other data sets in the manifest, so that one folder can hold sources
-            that label different classes. Data sets are told apart by the names of their folders.
+            that label different classes. Data sets are told apart by the names of their folders: two of the
+            same name are refused.
 
     Returns:
         What was done. ``manifest.csv`` lists the written and the unchanged series.
 
     Raises:
-        DatasetError: No data set there, an unknown class name, a series name that another data set has, or
-            not one series could be extracted.
+        DatasetError: No data set there, an unknown class name, a series name or a folder's name that another
+            data set has, or not one series could be extracted.
     """
     jobs = _plan(dataset_root, output, pixel_size_mm, source_classes)
+    sources = known_sources(output, dataset_root) if keep_others else {}
+    sources[jobs[0].recipe.source] = str(dataset_root.resolve())
     output.mkdir(parents=True, exist_ok=True)
     for partial in output.glob(f"{PARTIAL_PREFIX}*"):
         shutil.rmtree(partial)
@@ -106,7 +100,7 @@ def extract_dataset(
         raise DatasetError(
             f"{dataset_root}: not one series could be extracted. {next(iter(failed.values()))}"
         )
-    metas = _write_summary(output, dataset_root, sorted(done + others), failed)
+    metas = write_summary(output, jobs[0].recipe, sources, sorted(done + others), failed)
     names = {job.name for job in jobs} | set(others)
     redone = {job.name for job in pending}
     return ExtractionReport(
@@ -137,7 +131,7 @@ def _plan(
             image=_fingerprint(series.image_path, dataset_root),
             mask=_fingerprint(series.mask_path, dataset_root) if series.mask_path else None,
             pixel_size_mm=pixel_size_mm,
-            labelled_classes=tuple(name for name in STRUCTURES if name in source_classes),
+            labelled_classes=tuple(n for n in STRUCTURES if series.mask_path and n in source_classes),
             patient=series.patient,
             sequence=series.sequence,
             subset=subset_of[series.name],
@@ -196,40 +190,5 @@ def _remark(meta: SeriesMeta) -> str | None:
     if meta.unknown_labels:
         return f"the mask holds label values SPIDER does not define: {list(meta.unknown_labels)}; ignored"
     if meta.recipe.mask and not meta.foreground_slices:
-        return "the mask is empty; as it stands, every pixel counts as background"
+        return "the mask shows none of the labelled structures: training leaves the series out"
     return None
-
-
-def _write_summary(
-    output: Path, dataset_root: Path, names: Sequence[str], failed: dict[str, str]
-) -> list[SeriesMeta]:
-    """Write extraction.json and then manifest.csv, whose presence says that the folder is complete."""
-    series = [open_series(output, name) for name in names]
-    recipe = series[0].meta.recipe
-    settings = {
-        "schema_version": SCHEMA_VERSION,
-        "dataset": str(dataset_root),
-        "pixel_size_mm": recipe.pixel_size_mm,
-        "source_classes": recipe.labelled_classes,
-        "normalisation": {
-            "low_percentile": normalise.LOW_PERCENTILE,
-            "high_percentile_of_foreground": normalise.HIGH_PERCENTILE,
-            "range": [normalise.FLOOR, normalise.CEILING],
-        },
-        "n_series": len(series),
-        "failed": failed,
-        "versions": _versions(),
-    }
-    write_text(output / EXTRACTION_NAME, json.dumps(settings, indent=1) + "\n")
-    write_manifest(output, [manifest_row(one) for one in series])
-    return [one.meta for one in series]
-
-
-def _versions() -> dict[str, str]:
-    return {
-        "python": platform.python_version(),
-        "spider2d": version("spider2d"),
-        "numpy": np.__version__,
-        "opencv": cv2.__version__,
-        "SimpleITK": version("SimpleITK"),
-    }

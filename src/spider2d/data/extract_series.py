@@ -19,7 +19,7 @@ from spider2d.data.slices import (
     SeriesRecipe,
 )
 from spider2d.data.volume import Volume, grid_differences, read_mask, read_volume, to_canonical
-from spider2d.errors import VolumeError
+from spider2d.errors import OutputError, VolumeError
 
 PARTIAL_PREFIX = ".partial-"
 """Folders of this prefix are unfinished."""
@@ -47,7 +47,7 @@ def extract_series(job: SeriesJob) -> SeriesMeta:
 
     Raises:
         VolumeError: The image or the mask is bad, or they do not lie on the same grid.
-        OSError: A file cannot be read or written.
+        OutputError: The slices cannot be written, for example because the disk is full.
     """
     image = read_volume(job.image_path)
     canonical = to_canonical(image)
@@ -95,10 +95,16 @@ def read_mask_of(image: Volume, mask_path: Path) -> Volume:
 def _store(job: SeriesJob, meta: SeriesMeta, arrays: dict[str, np.ndarray]) -> None:
     """Write the folder of a series under a temporary name and rename it into place."""
     partial = job.output / f"{PARTIAL_PREFIX}{job.name}-{os.getpid()}"
-    partial.mkdir(parents=True)
-    for file_name, array in arrays.items():
-        np.save(partial / file_name, array)
-    (partial / SERIES_NAME).write_text(meta.model_dump_json(), encoding="utf-8")
+    try:
+        partial.mkdir(parents=True)
+        for file_name, array in arrays.items():
+            np.save(partial / file_name, array)
+        (partial / SERIES_NAME).write_text(meta.model_dump_json(), encoding="utf-8")
+    except OSError as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise OutputError(
+            f"{job.output}: cannot be written ({error}). Make room or choose another --output."
+        ) from error
     final = job.output / job.name
     if final.exists():  # a folder cannot be replaced by renaming; a kill between the two leaves no series
         former = job.output / f"{PARTIAL_PREFIX}former-{job.name}-{os.getpid()}"

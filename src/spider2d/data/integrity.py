@@ -15,9 +15,10 @@ import numpy as np
 
 from spider2d.atomic_write import replacing
 from spider2d.data.parallel import run_parallel
-from spider2d.data.spider_files import OverviewRow, Series, SpiderDataset
+from spider2d.data.spider_files import Series, SpiderDataset
+from spider2d.data.spider_tables import GRADINGS_NAME, OverviewRow, read_gradings
 from spider2d.data.volume import Volume, grid_differences, labels_of, read_volume, to_canonical, volume_name
-from spider2d.errors import VolumeError
+from spider2d.errors import DatasetError, VolumeError
 from spider2d.labels import (
     CANAL,
     DISC,
@@ -177,6 +178,11 @@ def _folder_findings(dataset: SpiderDataset) -> list[Finding]:
         Finding(volume_name(path), ERROR, "missing_image", f"{path} has no image of the same name")
         for path in dataset.masks_without_image
     ]
+    try:
+        if (dataset.root / GRADINGS_NAME).is_file():
+            read_gradings(dataset.root / GRADINGS_NAME)
+    except DatasetError as error:
+        findings.append(Finding(GRADINGS_NAME, WARNING, "gradings_unreadable", str(error)))
     for series in dataset.series:
         if series.mask_path is None:
             message = f"{series.image_path} has no mask of the same name"

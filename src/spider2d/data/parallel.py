@@ -1,6 +1,7 @@
 """Work on independent items in several processes, with a progress bar."""
 
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -13,6 +14,8 @@ from tqdm import tqdm
 
 from spider2d.errors import Spider2dError
 
+MAX_WINDOWS_WORKERS = 61
+"""What Python's process pools allow there."""
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -49,6 +52,7 @@ def _results(
         yield from ((item, work(item)) for item in items)
         return
     # Spawned everywhere, not only on Windows: a fork copies locks held by the parent's threads.
+    workers = min(workers, MAX_WINDOWS_WORKERS) if sys.platform == "win32" else workers
     pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_start_worker)
     try:
         item_of = {pool.submit(work, item): item for item in items}
@@ -56,7 +60,7 @@ def _results(
             yield item_of[future], future.result()
     except BrokenProcessPool as error:
         raise Spider2dError(
-            "a worker process was killed, usually for want of memory. What is finished is kept: "
+            "a worker process was killed, usually for want of memory: "
             f"run again with fewer than {workers} --workers."
         ) from error
     finally:

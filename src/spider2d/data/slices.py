@@ -171,6 +171,8 @@ def open_arrays(slices_dir: Path | str, name: str) -> tuple[np.ndarray, np.ndarr
             np.load(folder / file, mmap_mode="r") for file in (IMAGE_FILE, CLASSES_FILE, INSTANCES_FILE)
         )
     except (OSError, EOFError, ValueError) as error:
+        if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
+            raise DatasetError(f"{folder}: cannot be read ({error.strerror or error})") from error
         raise _incomplete(folder) from error
     return image, classes, instances
 
@@ -209,7 +211,7 @@ def manifest_row(series: SliceSeries) -> ManifestRow:
         patient=recipe.patient,
         sequence=recipe.sequence,
         subset=recipe.subset,
-        labelled_classes=recipe.labelled_classes if recipe.mask else (),
+        labelled_classes=recipe.labelled_classes,
         n_slices=n_slices,
         height=height,
         width=width,

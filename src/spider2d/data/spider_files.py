@@ -7,19 +7,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from spider2d.data.spider_tables import GradingRow, OverviewRow, read_gradings, read_overview
+from spider2d.data.spider_tables import OverviewRow, read_overview
 from spider2d.data.volume import volumes_by_name
 from spider2d.errors import DatasetError
-
-__all__ = [
-    "GradingRow",
-    "OverviewRow",
-    "Series",
-    "SpiderDataset",
-    "read_dataset",
-    "read_gradings",
-    "read_overview",
-]
 
 SEQUENCES = ("t1", "t2", "t2_SPACE")
 _SERIES_NAME = re.compile(r"(?P<patient>.+?)_(?P<sequence>t1|t2|t2_SPACE)")
@@ -54,23 +44,21 @@ class SpiderDataset:
         root: The folder.
         series: All images, sorted by patient and sequence.
         overview: Rows of ``overview.csv`` by series name; empty without the table.
-        gradings: Rows of ``radiological_gradings.csv``; empty without the table.
         masks_without_image: Mask files that belong to no image.
     """
 
     root: Path
     series: tuple[Series, ...]
     overview: dict[str, OverviewRow]
-    gradings: tuple[GradingRow, ...]
     masks_without_image: tuple[Path, ...]
 
 
 def read_dataset(root: Path | str) -> SpiderDataset:
-    """List the series of a data set folder and read its tables.
+    """List the series of a data set folder and read its overview.
 
     Raises:
         DatasetError: No such folder, no ``images`` in it, a file name that does not give patient and
-            sequence, two files of one name, or a table that cannot be read.
+            sequence, two files of one name, or an overview that cannot be read.
     """
     root = Path(root)
     images = volumes_by_name(root / "images") if (root / "images").is_dir() else {}
@@ -82,15 +70,13 @@ def read_dataset(root: Path | str) -> SpiderDataset:
             f"`python preprocessing/download_spider.py --output {root}`."
         )
     masks = volumes_by_name(root / "masks") if (root / "masks").is_dir() else {}
-    overview_path, gradings_path = root / "overview.csv", root / "radiological_gradings.csv"
+    overview_path = root / "overview.csv"
     overview = read_overview(overview_path) if overview_path.is_file() else {}
-    gradings = read_gradings(gradings_path) if gradings_path.is_file() else ()
     series = [_series(name, path, masks.get(name), overview.get(name)) for name, path in images.items()]
     return SpiderDataset(
         root=root,
         series=tuple(sorted(series, key=_by_patient_number)),
         overview=overview,
-        gradings=gradings,
         masks_without_image=tuple(path for name, path in masks.items() if name not in images),
     )
 

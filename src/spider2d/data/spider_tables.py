@@ -8,6 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from spider2d.errors import DatasetError
 
+GRADINGS_NAME = "radiological_gradings.csv"
 Row = TypeVar("Row", bound=BaseModel)
 
 
@@ -93,7 +94,8 @@ def _read_rows(path: Path, row_class: type[Row]) -> list[Row]:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
             _check_columns(reader.fieldnames or [], row_class, path)
-            return [_typed(cells, row_class, path, reader.line_num) for cells in reader]
+            filled = (cells for cells in reader if any(cells.values()))
+            return [_typed(cells, row_class, path, reader.line_num) for cells in filled]
     except (UnicodeDecodeError, csv.Error) as error:
         raise DatasetError(f"{path}: not a text table ({error}). Needed: comma-separated UTF-8.") from error
 

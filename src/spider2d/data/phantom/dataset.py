@@ -20,6 +20,7 @@ from spider2d.data.phantom.tables import (
     write_table,
 )
 from spider2d.data.phantom.tissues import SEQUENCES
+from spider2d.data.spider_tables import GRADINGS_NAME
 from spider2d.data.volume import Geometry, Volume, from_canonical, read_mask, write_volume
 from spider2d.errors import DatasetError
 from spider2d.labels import DISC_OFFSET
@@ -100,6 +101,11 @@ def write_dataset(
     labels_of = dict(run_parallel(write_series, plans, workers, "phantom series"))
     write_tables(root, plans, labels_of)
     return len(plans)
+
+
+def is_phantom(root: Path) -> bool:
+    """Return whether a data set folder is synthetic."""
+    return (root / NOTE_NAME).is_file()
 
 
 def claim_folder(root: Path, settings: dict, n_patients: int) -> None:
@@ -188,4 +194,4 @@ def write_tables(root: Path, plans: list[SeriesPlan], labels_of: dict[SeriesPlan
         n_discs[plan.patient] = max(discs, n_discs.get(plan.patient, 0))
     gradings = [row for p, count in n_discs.items() for row in grading_rows(str(p), anatomies[p], count)]
     write_table(root / "overview.csv", OVERVIEW_COLUMNS, overview)
-    write_table(root / "radiological_gradings.csv", GRADING_COLUMNS, gradings)
+    write_table(root / GRADINGS_NAME, GRADING_COLUMNS, gradings)
