@@ -122,16 +122,24 @@ def sentences(words, **changes):
     return non_inferiority_sentences(read_comparison(study))
 
 
-def test_the_better_method_is_within_the_margin_and_the_worse_is_not(written):
+def test_the_better_method_is_not_worse_and_for_the_worse_it_is_not_shown(written):
     better_first, worse_first = both(written), both(written)[::-1]
     assert sentences(better_first)[0].startswith(
-        "a <b> is within 0.02 Dice of 3D|x with 95 % confidence: vert"
+        "a <b> is not worse than 3D|x by more than 0.02 Dice (95 % confidence): vert"
     )
     assert "It is NOT shown for vertebra (difference -0.0" in sentences(worse_first)[0]
     assert sentences(worse_first, margin_dice=0.001)[0].startswith(
-        "It is NOT shown that 3D|x is within 0.001"
+        "It is NOT shown that 3D|x is at most 0.001 Dice worse than a <b> (95 % confidence): vert"
     )
-    assert sentences(worse_first, margin_dice=0.99)[0].startswith("3D|x is within 0.99 Dice of a <b>")
+    assert sentences(worse_first, margin_dice=0.99)[0].startswith(
+        "3D|x is not worse than a <b> by more than 0.99 Dice"
+    )
+
+
+def test_the_one_sided_question_is_nowhere_called_a_closeness(markdown):
+    assert "is the first method not worse than the other by more than 0.02 Dice?" in markdown
+    assert "| not worse by more than 0.02? |" in markdown
+    assert "is within" not in markdown  # a method that is far better is not within 0.02 of the other
 
 
 def test_same_input_same_report(written):
