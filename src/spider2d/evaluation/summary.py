@@ -2,7 +2,7 @@
 
 ``summarise`` makes the measured part of ``metrics.json``; every figure is
 ``{"mean", "std", "n"}`` over cases (standard deviation with n - 1; null where not defined), intervals are
-``[lower, upper]``:
+``[lower, upper]``, null below ``bootstrap.MIN_PATIENTS`` patients:
 
 - ``n_cases``, ``n_patients``
 - ``official``: by official name. ``mean`` and ``std`` are what the official program prints: cases without a
@@ -23,7 +23,7 @@ import numpy as np
 
 from spider2d.data.spider_files import parse_series_name
 from spider2d.errors import DatasetError
-from spider2d.evaluation.bootstrap import LEVEL, N_RESAMPLES, bootstrap_means
+from spider2d.evaluation.bootstrap import LEVEL, MIN_PATIENTS, N_RESAMPLES, bootstrap_means
 from spider2d.evaluation.case_score import CaseScore
 from spider2d.evaluation.instance_score import EXTRA, INSTANCE_METRICS
 from spider2d.evaluation.spider_score import OFFICIAL_NAMES, SENTINEL
@@ -68,7 +68,8 @@ def summarise(cases: Sequence[CaseScore], n_resamples: int = N_RESAMPLES, seed: 
             "level": LEVEL,
             "n_resamples": n_resamples,
             "seed": seed,
-            "method": "percentile bootstrap of the mean over cases, patients resampled",
+            "method": "percentile bootstrap of the mean over cases, patients resampled; null below "
+            f"{MIN_PATIENTS} patients",
             **_intervals(cases, n_resamples, seed),
             "by_sequence": {
                 sequence: _intervals(group, n_resamples, seed) for sequence, group in groups.items()
@@ -144,7 +145,8 @@ def format_table(metrics: dict) -> str:
     """
     lines = [
         f"{metrics['n_cases']} series of {metrics['n_patients']} patients.",
-        "Strict figures (true spacing, missed structures as Dice 0), mean over series [95 % interval]:",
+        "Strict figures (true spacing, missed structures as Dice 0), mean over series [95 % interval, none "
+        f"below {MIN_PATIENTS} patients]:",
         "",
         f"{'structure':10}{'series':10}{'n':>4}  {'Dice':22}{'ASD mm':>7}{'HD95 mm':>9}"
         f"{'surf. Dice':>12}{'detected':>11}{'extra':>7}",

@@ -90,14 +90,15 @@ def _interval_tag(structure: str, metric: str, side: str) -> str:
 def _layout(comparison: Comparison) -> dict:
     """Return the charts of the custom-scalars page: all series with intervals first, then each sequence."""
     position, title, _ = _groups(comparison)[0]
-    layout: dict[str, dict] = {"2D against 3D": {}, "with 95 % intervals": {}}
+    layout: dict[str, dict] = {"2D against 3D": {}}
     for metric, name in CHART_NAMES.items():
         for structure in STRUCTURES:
             chart = f"{name}, {structure}"
             tag = scalar_tag(position, title, structure, metric)
             bounds = [_interval_tag(structure, metric, side) for side in ("lower", "upper")]
             layout["2D against 3D"][chart] = ["Multiline", [re.escape(tag)]]
-            layout["with 95 % intervals"][chart] = ["Margin", [tag, *bounds]]
+            if any(figure_of(run, f"{structure}_{metric}")[1] for run in comparison.runs):
+                layout.setdefault("with 95 % intervals", {})[chart] = ["Margin", [tag, *bounds]]
     for position, title, _ in _groups(comparison)[1:]:
         layout[title] = {
             f"{name}, {structure}": [
