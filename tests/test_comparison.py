@@ -62,6 +62,25 @@ def test_other_cases_are_refused_by_name(runs):
     assert "evaluate_volumes.py" in str(error.value)
 
 
+def test_commands_of_refused_runs_can_be_typed(written_runs, tmp_path):
+    """Folders with blanks in their names stand in quotes."""
+    root = shutil.copytree(written_runs, tmp_path / "my runs")
+    shifted, masks = root / "shifted", written_runs / "data" / "masks"
+    (shifted / "predictions" / "1_t2.mha").unlink()
+    score(masks, shifted / "predictions", shifted / "scores")
+    with pytest.raises(ComparisonError, match=f'"{shifted}/predictions" --output "{shifted}/scores"$'):
+        compare(root, "exact", "shifted")
+    shutil.copy(masks / "1_t1.mha", shifted / "predictions" / "1_t2.mha")
+    shutil.copytree(masks, root / "data" / "other masks")
+    labels = labels_sra()
+    labels[2, 5, 30] = 1  # one voxel more
+    write_series(root / "other", "2_t1", labels=labels)
+    shutil.copy(root / "other" / "masks" / "2_t1.mha", root / "data" / "other masks")
+    score(root / "data" / "other masks", shifted / "predictions", shifted / "scores")
+    with pytest.raises(ComparisonError, match=f'"{shifted}/predictions" --output "{shifted}/scores"$'):
+        compare(root, "exact", "shifted")
+
+
 def test_other_references_are_refused_by_name(runs):
     labels = labels_sra()
     labels[2, 5, 30] = 1  # one voxel more
