@@ -223,11 +223,15 @@ def test_errors_are_one_message_without_a_traceback(written):
     assert "Traceback" not in done.stderr and not (written / "no").exists()
 
 
-def test_prediction_on_another_grid_is_named(written, tmp_path, capsys):
+def test_label_files_that_were_not_scored_are_named_and_not_drawn(written, tmp_path):
     for name in NAMES:
         write_series(tmp_path / "coarse", name, spacing_xyz_mm=(4.4, 0.5, 0.8))
     study = tmp_path / "study.yaml"
     scores, predictions = (path.as_posix() for path in (written / "exact/scores", tmp_path / "coarse/masks"))
     study.write_text(f"runs: [{{name: moved, scores: {scores}, predictions: {predictions}}}]")
-    assert run(study, "--output", tmp_path / "out") == 1
-    assert "not on the grid of the image: spacing" in capsys.readouterr().err
+    assert run(study, "--output", tmp_path / "out") == 0
+    text = (tmp_path / "out" / "report.md").read_text(encoding="utf-8").replace("\\_", "_")
+    assert f"the files in {predictions} are no longer those that were scored" in text
+    assert "case_worst" not in text and "figures/accuracy.png" in text
+    (events_folder,) = (tmp_path / "out" / "tensorboard").glob("moved")
+    assert not events(events_folder).Tags()["images"]

@@ -23,7 +23,10 @@ CASE_COLUMNS = (
     *STRICT_NAMES,
     *(f"{structure}_{count}" for structure in STRUCTURES for count in _COUNTS),
 )
-INSTANCE_COLUMNS = ("case", "structure", "reference_label", "dice")
+INSTANCE_COLUMNS = (
+    *("case", "structure", "dice"),
+    *("reference_label", "prediction_label", "reference_volume_ml", "prediction_volume_ml"),
+)
 
 
 def score_again(folder: Path) -> str:

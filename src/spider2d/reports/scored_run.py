@@ -46,6 +46,14 @@ class InstanceDice:
 
 
 @dataclass(frozen=True)
+class LabelVolumes:
+    """Volume in ml of each label value of one case, as it was scored: the fingerprint of its two files."""
+
+    reference: Mapping[int, float]
+    prediction: Mapping[int, float]
+
+
+@dataclass(frozen=True)
 class ScoredRun:
     """Everything a comparison knows of one method.
 
@@ -56,6 +64,7 @@ class ScoredRun:
         metrics: Content of ``metrics.json``.
         cases: Rows of ``per_case.csv`` by case, in the order of the file.
         instances: Reference structures of ``per_structure.csv``.
+        label_volumes: The volumes of every label by case; a case without any label is not in it.
         cost: What is known of its cost; empty without a cost file.
         predictions: Folder of its label files, or None when it is not there.
     """
@@ -66,6 +75,7 @@ class ScoredRun:
     metrics: Mapping
     cases: Mapping[str, CaseScores]
     instances: tuple[InstanceDice, ...]
+    label_volumes: Mapping[str, LabelVolumes]
     cost: Cost
     predictions: Path | None
 
@@ -82,11 +92,8 @@ def read_run(source: RunSource) -> ScoredRun:
     metrics = _read_metrics(folder)
     cases = {row["case"]: _case(row, folder) for row in _read_csv(folder, CASES_NAME, CASE_COLUMNS)}
     check_sequences(metrics, sorted({case.sequence for case in cases.values()}), folder / METRICS_NAME)
-    instances = tuple(
-        _instance(row, folder)
-        for row in _read_csv(folder, INSTANCES_NAME, INSTANCE_COLUMNS)
-        if row["reference_label"]
-    )
+    structures = _read_csv(folder, INSTANCES_NAME, INSTANCE_COLUMNS)
+    instances = tuple(_instance(row, folder) for row in structures if row["reference_label"])
     if sorted(cases) != sorted(metrics["cases"]) or not {i.case for i in instances} <= set(cases):
         raise ComparisonError(
             f"{folder}: {METRICS_NAME}, {CASES_NAME} and {INSTANCES_NAME} hold different cases. "
@@ -102,6 +109,7 @@ def read_run(source: RunSource) -> ScoredRun:
         metrics=metrics,
         cases=cases,
         instances=instances,
+        label_volumes=_label_volumes(structures, folder),
         cost=cost,
         predictions=predictions if predictions.is_dir() else None,
     )
@@ -161,6 +169,21 @@ def _instance(row: Mapping[str, str], folder: Path) -> InstanceDice:
         raise ComparisonError(
             f"{folder / INSTANCES_NAME}: damaged ({error}). " + score_again(folder)
         ) from error
+
+
+def _label_volumes(rows: Sequence[Mapping[str, str]], folder: Path) -> dict[str, LabelVolumes]:
+    volumes: dict[str, LabelVolumes] = {}
+    try:
+        for row in rows:
+            of_case = volumes.setdefault(row["case"], LabelVolumes({}, {}))
+            for side, of_label in (("reference", of_case.reference), ("prediction", of_case.prediction)):
+                if row[f"{side}_label"]:
+                    of_label[int(row[f"{side}_label"])] = float(row[f"{side}_volume_ml"])
+    except ValueError as error:
+        raise ComparisonError(
+            f"{folder / INSTANCES_NAME}: damaged ({error}). " + score_again(folder)
+        ) from error
+    return volumes
 
 
 def _number(cell: str) -> float:
