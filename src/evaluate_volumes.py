@@ -76,6 +76,8 @@ def main(args: argparse.Namespace) -> int:
     metrics = make_metrics(cases, not_scored, settings)
     written = write_scores(args.output, cases, metrics)
     print(format_table(metrics))
+    if metrics["names_note"]:
+        print(f"note: {metrics['names_note']}")
     for entry in metrics["notes"]:
         print(f"note: {entry['case']}: {entry['note']}")
     print_not_scored(not_scored)

@@ -110,6 +110,16 @@ def test_official_figures_reach_the_files(tmp_path):
     assert {note["case"] for note in metrics["notes"]} == set(rows) - {"perturbed_lps"}
 
 
+def test_names_that_give_no_patient_are_noted(folders, capsys):
+    assert evaluate(folders) == 0
+    assert "note:" not in capsys.readouterr().out
+    for folder in folders[:2]:
+        (folder / "1_t2.mha").rename(folder / "001_T2.mha")
+    assert evaluate(folders) == 0
+    assert "note: 1 of 3 names are not <patient>_<t1|t2|t2_SPACE> (first: 001_T2)" in capsys.readouterr().out
+    assert read_scores(folders)[0]["n_patients"] == 3
+
+
 def test_formats_and_pixel_types_may_differ(folders):
     (folders[1] / "1_t1.mha").unlink()
     write(folders[1] / "1_t1.nii.gz", labels().astype(np.float32))

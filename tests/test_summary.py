@@ -9,7 +9,7 @@ from spider2d.evaluation.instance_score import InstanceScore
 from spider2d.evaluation.matching import count_overlap
 from spider2d.evaluation.spider_score import OFFICIAL_NAMES, SpiderScore
 from spider2d.evaluation.strict_score import strict_score
-from spider2d.evaluation.summary import format_table, patient_and_sequence, summarise
+from spider2d.evaluation.summary import format_table, names_note, patient_and_sequence, summarise
 
 NAN = float("nan")
 
@@ -43,6 +43,14 @@ CASES = [
 )
 def test_patient_and_sequence(name, expected):
     assert patient_and_sequence(name) == expected
+
+
+def test_names_that_give_no_patient_are_noted():
+    assert names_note(["12_t1", "12_t2_SPACE"]) is None
+    note = names_note(["12_t1", "001_T1", "sub-01_T2w", "12_t2_space"])
+    assert note.startswith("3 of 4 names are not <patient>_<t1|t2|t2_SPACE> (first: 001_T1): each")
+    assert summarise(CASES)["names_note"] is None
+    assert summarise([*CASES, case("3_T1", {}, 0.9)])["names_note"].startswith("1 of 4 names")
 
 
 def test_official_means_skip_nan_and_average_999_in():

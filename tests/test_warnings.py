@@ -48,9 +48,16 @@ def warnings_by_patients(root, patients, sequences=None):
     changes = {
         "patients": np.array(patients),
         "sequences": np.array(sequences or ["t1"] * len(patients)),
-        "cases": tuple(map(str, range(len(patients)))),
+        "cases": tuple(f"{number}_t1" for number in range(len(patients))),
     }
     return "\n".join(make_warnings(replace(compare(root, "exact"), **changes)))
+
+
+def test_names_that_give_no_patient(written_runs):
+    assert "names" not in warnings_of(written_runs)
+    cases = ("1_t1", "001_T1", "1_t2", "3_t2_SPACE")
+    text = "\n".join(make_warnings(replace(compare(written_runs, "exact"), cases=cases)))
+    assert "1 of 4 names are not <patient>_<t1|t2|t2_SPACE> (first: 001_T1): each counts as a patient" in text
 
 
 def test_patients_of_the_training(runs):

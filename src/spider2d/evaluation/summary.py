@@ -13,6 +13,7 @@
 - ``instances``: by structure and metric, over all reference instances of all cases pooled; comparable with
   tables that give mean and spread per structure rather than per case.
 - ``by_sequence``: for each of t1, t2, t2_SPACE (or "unknown") the same keys as above.
+- ``names_note``: what ``names_note`` says of the names; null when all give patient and sequence.
 - ``confidence_intervals``: ``level``, ``n_resamples``, ``seed``, ``method``, then ``official``, ``strict``
   and ``by_sequence`` -> sequence -> ``official``, ``strict``. The official ones leave 999 out.
 """
@@ -21,7 +22,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from spider2d.data.spider_files import parse_series_name
+from spider2d.data.spider_files import SEQUENCES, parse_series_name
 from spider2d.errors import DatasetError
 from spider2d.evaluation.bootstrap import LEVEL, MIN_PATIENTS, N_RESAMPLES, bootstrap_means
 from spider2d.evaluation.case_score import CaseScore
@@ -45,6 +46,18 @@ def patient_and_sequence(name: str) -> tuple[str, str]:
         return name, UNKNOWN_SEQUENCE
 
 
+def names_note(names: Sequence[str]) -> str | None:
+    """Say how many names of cases give no patient, and what follows; None when all do."""
+    foreign = [name for name in names if patient_and_sequence(name)[1] == UNKNOWN_SEQUENCE]
+    if not foreign:
+        return None
+    return (
+        f"{len(foreign)} of {len(names)} names are not <patient>_<{'|'.join(SEQUENCES)}> (first: "
+        f"{foreign[0]}): each counts as a patient of its own; rename them, or intervals and tests "
+        "are too narrow where a patient has several series"
+    )
+
+
 def summarise(cases: Sequence[CaseScore], n_resamples: int = N_RESAMPLES, seed: int = 0) -> dict:
     """Summarise scored cases over all of them and by sequence.
 
@@ -63,6 +76,7 @@ def summarise(cases: Sequence[CaseScore], n_resamples: int = N_RESAMPLES, seed: 
     }
     return {
         **_summarise_group(cases),
+        "names_note": names_note([case.name for case in cases]),
         "by_sequence": {sequence: _summarise_group(group) for sequence, group in groups.items()},
         "confidence_intervals": {
             "level": LEVEL,

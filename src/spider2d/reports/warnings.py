@@ -1,6 +1,7 @@
 """What a reader must know before any figure of a report."""
 
 from spider2d.evaluation.bootstrap import MIN_PATIENTS
+from spider2d.evaluation.summary import names_note
 from spider2d.reports.comparison import Comparison
 from spider2d.reports.cost_tables import was_cut_short
 from spider2d.reports.difference_tables import power_sentence
@@ -17,6 +18,7 @@ def make_warnings(comparison: Comparison) -> list[str]:
         *_synthetic(comparison),
         *([power] if power else []),
         *_few_patients(comparison),
+        *_names(comparison),
         *_training_patients(comparison),
         *_not_scored(comparison),
         *_cut_short(comparison),
@@ -46,6 +48,11 @@ def _few_patients(comparison: Comparison) -> list[str]:
         f"patients, are too narrow (a 95 % interval of {MIN_PATIENTS} patients holds the true mean in about "
         f"83 % of samples only), and below {MIN_PATIENTS} none is given.{differences}"
     ]
+
+
+def _names(comparison: Comparison) -> list[str]:
+    note = names_note(comparison.cases)
+    return [f"{note}."] if note else []
 
 
 def _training_patients(comparison: Comparison) -> list[str]:
