@@ -5,6 +5,7 @@ from spider2d.errors import NoPicturesError
 from spider2d.labels import STRUCTURES
 from spider2d.reports.case_pictures import draw_case, draw_disagreement
 from spider2d.reports.case_volumes import read_case
+from spider2d.reports.charts import literal_text
 from spider2d.reports.comparison import Comparison
 from spider2d.reports.cost_tables import cost_table, timed_otherwise, training_table
 from spider2d.reports.difference_tables import difference_tables
@@ -25,6 +26,7 @@ from spider2d.reports.warnings import make_warnings
 from spider2d.reports.wording import amount, number, with_interval
 
 
+@literal_text
 def make_document(comparison: Comparison) -> Document:
     """Return the report of a comparison; one run alone is shown beside the published figures.
 
