@@ -67,6 +67,9 @@ def make_metrics(
 def write_scores(output: Path, cases: Sequence[CaseScore], metrics: dict) -> list[Path]:
     """Write the three score files; each appears under its name only when it is complete.
 
+    ``metrics.json`` of a former scoring is taken away first and the new one comes last, so that a folder in
+    which only some files are replaced has none, and no comparison takes it.
+
     Args:
         output: Folder; made when missing.
         cases: The scored cases, at least one.
@@ -85,6 +88,7 @@ def write_scores(output: Path, cases: Sequence[CaseScore], metrics: dict) -> lis
         "per_structure.csv": _csv_text(_INSTANCE_COLUMNS, instance_rows),
         "metrics.json": json.dumps(metrics, indent=1, allow_nan=False) + "\n",
     }
+    (output / "metrics.json").unlink(missing_ok=True)
     for name, text in contents.items():
         write_text(output / name, text)
     return [output / name for name in contents]
