@@ -109,6 +109,20 @@ def test_seconds_measured_another_way_are_said_in_answer_and_chart(written, tmp_
     assert remark in section.items[0].caption
 
 
+def test_operations_of_another_volume_are_said_in_answer_and_chart(written):
+    comparison = read_comparison(parse_study(both(written)))
+    shapes = ((17, 512, 512), (17, 320, 320))
+    costs = [
+        Cost(gmac_per_volume=9.0, volume_shape_sra=shape, volume_spacing_sra_mm=(4, 1, 1)) for shape in shapes
+    ]
+    runs = tuple(replace(run, cost=cost) for run, cost in zip(comparison.runs, costs, strict=True))
+    document = make_document(replace(comparison, runs=runs))
+    assert document.answer[1].endswith("at 9 GMAC per volume.")
+    assert document.answer[2].endswith("at 9 GMAC per volume (on another volume).")
+    (section,) = (part for part in document.sections if part.title == "At what cost")
+    assert "counted on another volume for 3D|x than for a <b>" in section.items[0].caption
+
+
 def test_few_patients_are_said_to_be_few(markdown):
     assert "3 patients are too few for any difference to reach p < 0.05: the smallest p" in markdown
     assert "0.250, n too small" in markdown

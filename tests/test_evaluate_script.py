@@ -111,6 +111,15 @@ def test_official_figures_reach_the_files(tmp_path):
     assert {note["case"] for note in metrics["notes"]} == set(rows) - {"perturbed_lps"}
 
 
+def test_cost_file_of_a_former_scoring_is_noted(folders, capsys):
+    assert evaluate(folders) == 0
+    assert "note:" not in capsys.readouterr().out
+    (folders[2] / "cost.json").write_text("{}")
+    assert evaluate(folders) == 0
+    assert f"note: {folders[2] / 'cost.json'} was there before and stays" in capsys.readouterr().out
+    assert (folders[2] / "cost.json").read_text() == "{}"
+
+
 def test_half_replaced_scores_have_no_metrics(folders, monkeypatch, capsys):
     """A full disk after the first table: the old metrics.json must not stand beside the new table."""
     assert evaluate(folders) == 0

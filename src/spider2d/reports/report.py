@@ -7,7 +7,7 @@ from spider2d.reports.case_pictures import draw_case, draw_disagreement
 from spider2d.reports.case_volumes import read_case
 from spider2d.reports.charts import literal_text
 from spider2d.reports.comparison import Comparison
-from spider2d.reports.cost_tables import cost_table, timed_otherwise, training_table
+from spider2d.reports.cost_tables import cost_table, counted_otherwise, timed_otherwise, training_table
 from spider2d.reports.difference_tables import difference_tables
 from spider2d.reports.disagreement import (
     RANKING,
@@ -48,12 +48,13 @@ def _answer(comparison: Comparison) -> list[str]:
     for run in comparison.runs:
         dice = [f"{s} {with_interval(*figure_of(run, f'{s}_dice'), 3)}" for s in STRUCTURES]
         cost = run.cost
+        other_volume = " (on another volume)" if run in counted_otherwise(comparison) else ""
         other_way = " (measured another way)" if run in timed_otherwise(comparison) else ""
         costs = [
             f"{amount(value)} {unit}"
             for value, unit in (
                 (cost.parameters and cost.parameters / 1e6, "M parameters"),
-                (cost.gmac_per_volume, "GMAC per volume"),
+                (cost.gmac_per_volume, f"GMAC per volume{other_volume}"),
                 (cost.seconds_per_volume, f"s per volume on a CPU{other_way}"),
             )
             if value
