@@ -145,6 +145,19 @@ def test_a_name_stands_for_one_run():
         parse_study(["2D=a", "3D=b", "2D=c"])
 
 
+@pytest.mark.parametrize("name", ["reference", "image", "Image"])
+def test_a_run_is_not_called_as_a_panel_of_the_pictures(name):
+    with pytest.raises(ComparisonError, match=f"a run cannot be called '{name}'"):
+        parse_study(["2D=a", f"{name}=b"])
+    assert parse_study(["2D=a", f"{name} 2=b"]).runs[1].name == f"{name} 2"
+
+
+def test_a_name_that_is_too_long_is_a_message_and_no_traceback():
+    assert parse_study(["x" * 60 + "=a"]).runs[0].name == "x" * 60
+    with pytest.raises(ConfigError, match=r"the command line is not valid:\n  runs.1.name: .* 60 characters"):
+        parse_study(["2D=a", "x" * 61 + "=b"])
+
+
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
