@@ -49,6 +49,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help="score exactly this subset of --dataset: all of it must be predicted",
     )
     parser.add_argument(
+        "--rows-2d",
+        choices=("superior-first", "inferior-first"),
+        help="accept 2D masks whose first row shows this end. Every pixel of a slice counts as surface: go "
+        "by Dice, not by distances; volumes are those of 1 mm",
+    )
+    parser.add_argument(
         "--workers", type=cli.whole_number(1), default=usable_cores(), help="processes (%(default)s)"
     )
     return parser.parse_args(argv)
@@ -68,12 +74,15 @@ def main(args: argparse.Namespace) -> int:
     expected = expected_names(args.dataset, args.subset) if args.subset else None
     pairs, unpaired = find_pairs(references, args.predictions, expected)
     make_writable_folder(args.output)
-    cases, failed = score_pairs(pairs, args.workers)
+    cases, failed = score_pairs(pairs, args.workers, args.rows_2d)
     not_scored = sorted([*unpaired, *failed], key=lambda entry: entry.name)
     if not cases:
         print_not_scored(not_scored)
         raise ScoreError(f"nothing scored: no usable pair in {references} and {args.predictions}")
-    settings = {"references": str(references), "predictions": str(args.predictions), "subset": args.subset}
+    settings = {
+        **{"references": str(references), "predictions": str(args.predictions)},
+        **{"subset": args.subset, "rows_2d": args.rows_2d},
+    }
     metrics = make_metrics(cases, not_scored, settings)
     written = write_scores(args.output, cases, metrics)
     print(format_table(metrics))

@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from scored_runs import compare
+import SimpleITK as sitk
+from scored_runs import compare, score
 
 from spider2d.data.geometry import Geometry
 from spider2d.data.volume import Volume, read_mask, write_volume
@@ -84,6 +85,20 @@ def test_mask_on_another_grid_than_the_image(runs):
     moved = Geometry(**{**vars(image.geometry), "origin_xyz_mm": (0.0, 0.0, 99.0)})
     write_volume(path, Volume(image.array_zyx, moved))
     assert "1_t2.mha: not on the grid of the image: origin" in complaint(runs)
+
+
+def test_2d_files_are_read_as_they_were_scored(runs):
+    """Rows of 2D files: without being told which end is up, none could be read."""
+    files = [runs / "data" / "images" / "1_t2.mha", runs / "data" / "masks" / "1_t2.mha"]
+    files += [runs / method / "predictions" / "1_t2.mha" for method in ("exact", "shifted")]
+    for path in files:
+        sitk.WriteImage(sitk.GetImageFromArray(read_mask(path).array_zyx[:, :, 2]), str(path))
+    for method in ("exact", "shifted"):
+        score(
+            runs / "data" / "masks", runs / method / "predictions", runs / method / "scores", "superior-first"
+        )
+    case = read_case(compare(runs, "exact", "shifted"), "1_t2")
+    assert case.reference_sra.shape[0] == 1 and (case.labels_sra["exact"] == case.reference_sra).all()
 
 
 def test_report_without_pictures_says_why(runs):

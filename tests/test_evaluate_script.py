@@ -274,4 +274,17 @@ def test_2d_masks_are_refused_clearly(folders, capsys):
     image = sitk.GetImageFromArray(labels()[:, :, 3])
     sitk.WriteImage(image, str(folders[1] / "1_t1.mha"))
     assert evaluate(folders) == 1
-    assert "1_t1 is not scored" in capsys.readouterr().err
+    errors = capsys.readouterr().err
+    assert "1_t1 is not scored" in errors and "--rows-2d superior-first" in errors
+
+
+def test_2d_masks_are_scored_when_their_rows_are_told(folders):
+    """The Dice of 5 x 5 pixels moved by one row is that of the 5 x 5 x 3 voxels in 3D."""
+    for folder in folders[:2]:
+        for path in folder.iterdir():
+            mask = sitk.GetImageFromArray(read_mask(path).array_zyx[:, :, 3])
+            sitk.WriteImage(mask, str(path))
+    assert evaluate(folders, "--rows-2d", "superior-first") == 0
+    metrics, per_case, _ = read_scores(folders)
+    assert metrics["rows_2d"] == "superior-first" and metrics["n_cases"] == 3
+    assert [float(row["vertebra_dice"]) for row in per_case] == pytest.approx([1, 0.8, 0.8])

@@ -107,6 +107,7 @@ def test_commands_can_be_typed_with_blanks_in_the_folders():
     assert evaluate_command(metrics, "my runs/p", "s") == (
         'python src/evaluate_volumes.py --references "my data/masks" --predictions "my runs/p" --output s'
     )
+    assert " --rows-2d superior-first " in evaluate_command(metrics | {"rows_2d": "superior-first"}, "p", "s")
     in_subset = evaluate_command(metrics | {"subset": "training"}, "p", "s")
     assert '--references "my data/masks" --dataset "my data" --subset training --predictions p' in in_subset
 

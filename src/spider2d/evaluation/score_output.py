@@ -1,6 +1,7 @@
 """The three files that hold the scores of one method; every later comparison reads them.
 
-- ``metrics.json``: ``schema`` (1), ``references``, ``predictions`` and ``subset`` as given, ``complete``
+- ``metrics.json``: ``schema`` (1), ``references``, ``predictions``, ``subset`` and ``rows_2d`` as given,
+  ``complete``
   (False when ``not_scored`` lists anything), ``cases`` (names, sorted), ``not_scored`` (``name``, ``kind``,
   ``reason``), ``notes`` (``case``, ``note``), ``references_digest`` (the same for two methods scored on the
   same references), ``versions``, and the keys of ``summary.summarise``.
@@ -48,7 +49,7 @@ def make_metrics(
     Args:
         cases: At least one scored case.
         not_scored: What could not be scored.
-        settings: "references", "predictions" and "subset" as given.
+        settings: "references", "predictions", "subset" and "rows_2d" as given.
     """
     digests = "".join(f"{case.name}:{case.reference_digest};" for case in cases)
     return {

@@ -55,9 +55,9 @@ def read_case(comparison: Comparison, name: str) -> CaseVolumes:
     path = volumes_by_name(images).get(name)
     if path is None:
         raise NoPicturesError(f"No pictures of cases: no image of {name} in {images}.")
-    image = read_volume(path)
-    grey, spacing = to_canonical(image)
     first = comparison.runs[0]
+    image = read_volume(path, first.metrics.get("rows_2d"))
+    grey, spacing = to_canonical(image)
     reference = _read_labels(first, name, comparison.data.root / "masks", image.geometry, "reference")
     labels = {
         run.name: _read_labels(run, name, run.predictions, image.geometry, "prediction")
@@ -91,7 +91,7 @@ def _read_labels(run: ScoredRun, name: str, folder: Path, image_grid: Geometry, 
     if path is None:
         raise _no_longer_scored(run, folder, f"{name} is missing")
     try:
-        mask = read_mask(path)
+        mask = read_mask(path, run.metrics.get("rows_2d"))
     except VolumeError as error:
         raise _no_longer_scored(run, folder, str(error)) from error
     scored = run.label_volumes.get(name, LabelVolumes({}, {}))

@@ -38,7 +38,7 @@ def score_again(folder: Path) -> str:
 
 
 def evaluate_command(metrics: Mapping, predictions: Path | str, output: Path | str) -> str:
-    """Return the command that scores label files as those of ``metrics`` were: references and subset.
+    """Return the command that scores label files as those of ``metrics`` were: references, subset, 2D or not.
 
     Args:
         metrics: Content of ``metrics.json`` whose references are wanted.
@@ -50,6 +50,8 @@ def evaluate_command(metrics: Mapping, predictions: Path | str, output: Path | s
     if subset is not None:
         dataset = masks.parent if masks.name == "masks" else "DATASET"
         words.append(f"--dataset {quoted(dataset)} --subset {subset}")
+    if metrics.get("rows_2d"):
+        words.append(f"--rows-2d {metrics['rows_2d']}")
     words.append(f"--predictions {quoted(predictions)} --output {quoted(output)}")
     return " ".join(words)
 
