@@ -128,21 +128,6 @@ def test_few_patients_are_said_to_be_few(markdown):
     assert "0.250, n too small" in markdown
 
 
-def test_dollars_in_names_are_no_formulas(written):
-    """Matplotlib takes what stands between two dollars for a formula; "$\\x$" would even end the drawing."""
-    names = ("cost $5 or $6", r"a$\x$")
-    words = [f"{name}={word.partition('=')[2]}" for name, word in zip(names, both(written), strict=True)]
-    study = parse_study(words)
-    cost = Cost(parameters=3, seconds_per_volume=1.0)
-    comparison = read_comparison(study)
-    runs = tuple(replace(run, cost=cost) for run in comparison.runs)
-    document = make_document(replace(comparison, runs=runs))
-    charts = {picture.name: picture.svg for picture in pictures_of(document) if picture.svg}
-    assert set(charts) == {"accuracy", "differences", "series", "cost"}
-    for name, svg in charts.items():
-        assert all(text in svg for text in names[name == "differences" :]), name
-
-
 def test_where_the_figures_come_from_says_the_subset(markdown, written):
     assert f"| a \\<b> | not stated | {written}" in markdown.replace("\\_", "_")
 

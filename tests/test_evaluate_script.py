@@ -13,7 +13,6 @@ from load_script import load_script
 
 from spider2d import cli
 from spider2d.data.volume import Geometry, Volume, read_mask, write_volume
-from spider2d.evaluation import score_output
 from spider2d.evaluation.spider_score import OFFICIAL_NAMES
 from spider2d.evaluation.summary import format_table
 
@@ -118,21 +117,6 @@ def test_cost_file_of_a_former_scoring_is_noted(folders, capsys):
     assert evaluate(folders) == 0
     assert f"note: {folders[2] / 'cost.json'} was there before and stays" in capsys.readouterr().out
     assert (folders[2] / "cost.json").read_text() == "{}"
-
-
-def test_half_replaced_scores_have_no_metrics(folders, monkeypatch, capsys):
-    """A full disk after the first table: the old metrics.json must not stand beside the new table."""
-    assert evaluate(folders) == 0
-
-    def disk_full(path, text):
-        if path.name != "per_case.csv":
-            raise OSError(28, "No space left on device", str(path))
-        path.write_text(text)
-
-    monkeypatch.setattr(score_output, "write_text", disk_full)
-    assert evaluate(folders) == 1
-    assert "per_structure.csv: No space left on device" in capsys.readouterr().err
-    assert not (folders[2] / "metrics.json").exists()
 
 
 def test_names_that_give_no_patient_are_noted(folders, capsys):
