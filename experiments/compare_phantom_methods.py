@@ -1,9 +1,11 @@
 """The small 2D-against-3D study: every method trained and scored on one phantom split, then compared.
 
-Every method gets the same minutes of training, no choice is made by the patients that are scored (one
-validation, at the end), and the commands are the documented ones. A step that is done is not repeated, so
-the same command goes on where it was stopped. A method that cannot run or fails is named; the others are
-compared.
+Every method gets the same minutes of training in a study that runs through, no choice is made by the patients
+that are scored (one validation, at the end), and the commands are the documented ones. A step that is done is
+not repeated, so the same command goes on where it was stopped; but a training that was stopped in its midst
+goes on with its minutes anew, and that method has had more than the others (never more than its steps): see
+the times under "Cost of training", and for a fair comparison start that method's folder afresh. A method that
+cannot run or fails is named; the others are compared.
 """
 
 import argparse

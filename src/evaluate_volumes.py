@@ -14,6 +14,7 @@ from pathlib import Path
 
 from spider2d import cli
 from spider2d.atomic_write import make_writable_folder
+from spider2d.cost_file import COST_NAME
 from spider2d.data.parallel import usable_cores
 from spider2d.data.spider_files import read_dataset
 from spider2d.data.splits import split_series
@@ -48,6 +49,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help="score exactly this subset of --dataset: all of it must be predicted",
     )
     parser.add_argument(
+        "--rows-2d",
+        choices=("superior-first", "inferior-first"),
+        help="accept 2D masks whose first row shows this end. Every pixel of a slice counts as surface: go "
+        "by Dice, not by distances; volumes are those of 1 mm",
+    )
+    parser.add_argument(
         "--workers", type=cli.whole_number(1), default=usable_cores(), help="processes (%(default)s)"
     )
     return parser.parse_args(argv)
@@ -67,22 +74,37 @@ def main(args: argparse.Namespace) -> int:
     expected = expected_names(args.dataset, args.subset) if args.subset else None
     pairs, unpaired = find_pairs(references, args.predictions, expected)
     make_writable_folder(args.output)
-    cases, failed = score_pairs(pairs, args.workers)
+    cases, failed = score_pairs(pairs, args.workers, args.rows_2d)
     not_scored = sorted([*unpaired, *failed], key=lambda entry: entry.name)
     if not cases:
         print_not_scored(not_scored)
         raise ScoreError(f"nothing scored: no usable pair in {references} and {args.predictions}")
-    settings = {"references": str(references), "predictions": str(args.predictions), "subset": args.subset}
+    settings = {
+        **{"references": str(references), "predictions": str(args.predictions)},
+        **{"subset": args.subset, "rows_2d": args.rows_2d},
+    }
     metrics = make_metrics(cases, not_scored, settings)
     written = write_scores(args.output, cases, metrics)
     print(format_table(metrics))
-    for entry in metrics["notes"]:
-        print(f"note: {entry['case']}: {entry['note']}")
+    print_notes(metrics, args.output)
     print_not_scored(not_scored)
     print("wrote " + ", ".join(str(path) for path in written))
     print_next_step(cases, args.predictions)
     must_be_scored = failed or (args.subset and not_scored)
     return cli.EXIT_FAILED if must_be_scored else cli.EXIT_OK
+
+
+def print_notes(metrics: dict, output: Path) -> None:
+    """Say what a reader of the figures must know: of names, single cases, and a cost file that stays."""
+    if metrics["names_note"]:
+        print(f"note: {metrics['names_note']}")
+    for entry in metrics["notes"]:
+        print(f"note: {entry['case']}: {entry['note']}")
+    if (output / COST_NAME).is_file():
+        print(
+            f"note: {output / COST_NAME} was there before and stays: a comparison takes it for the cost of "
+            "what was scored now. Delete it if it is another method's"
+        )
 
 
 def print_not_scored(not_scored: Sequence[NotScored]) -> None:

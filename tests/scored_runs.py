@@ -25,11 +25,12 @@ def write_runs(root):
     return root
 
 
-def score(references, predictions, output):
+def score(references, predictions, output, rows_2d=None):
     """Score a folder as evaluate_volumes.py does."""
     pairs, unpaired = find_pairs(references, predictions)
-    cases, failed = score_pairs(pairs)
-    settings = {"references": str(references), "predictions": str(predictions), "subset": None}
+    cases, failed = score_pairs(pairs, rows_2d=rows_2d)
+    settings = {"references": str(references), "predictions": str(predictions)}
+    settings |= {"subset": None, "rows_2d": rows_2d}
     write_scores(output, cases, make_metrics(cases, [*unpaired, *failed], settings))
     return output
 

@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -73,7 +74,7 @@ def test_synthetic_data_is_said_first_and_in_every_published_row(page, markdown)
 
 
 def test_tables_hold_the_scores(markdown):
-    assert "| vertebra | a \\<b> | 2D | 1.000 [1.000, 1.000] | 0.00 [0.00, 0.00] |" in markdown
+    assert "| vertebra | a \\<b> | 2D | 1.000 | 0.00 |" in markdown  # three patients give no interval
     assert "| 12/12 | 0 | 1.000 |" in markdown  # three vertebrae in each of four series
     assert re.search(r"\| a \\<b> \| 2D \| n/a \| 3 \| n/a \| n/a \| 12\.5 \| n/a", markdown)
     assert re.search(r"\| 3D\\\|x \| n/a \| n/a \| n/a", markdown)  # no cost file: nothing is guessed
@@ -108,6 +109,20 @@ def test_seconds_measured_another_way_are_said_in_answer_and_chart(written, tmp_
     assert remark in section.items[0].caption
 
 
+def test_operations_of_another_volume_are_said_in_answer_and_chart(written):
+    comparison = read_comparison(parse_study(both(written)))
+    shapes = ((17, 512, 512), (17, 320, 320))
+    costs = [
+        Cost(gmac_per_volume=9.0, volume_shape_sra=shape, volume_spacing_sra_mm=(4, 1, 1)) for shape in shapes
+    ]
+    runs = tuple(replace(run, cost=cost) for run, cost in zip(comparison.runs, costs, strict=True))
+    document = make_document(replace(comparison, runs=runs))
+    assert document.answer[1].endswith("at 9 GMAC per volume.")
+    assert document.answer[2].endswith("at 9 GMAC per volume (on another volume).")
+    (section,) = (part for part in document.sections if part.title == "At what cost")
+    assert "counted on another volume for 3D|x than for a <b>" in section.items[0].caption
+
+
 def test_few_patients_are_said_to_be_few(markdown):
     assert "3 patients are too few for any difference to reach p < 0.05: the smallest p" in markdown
     assert "0.250, n too small" in markdown
@@ -122,16 +137,24 @@ def sentences(words, **changes):
     return non_inferiority_sentences(read_comparison(study))
 
 
-def test_the_better_method_is_within_the_margin_and_the_worse_is_not(written):
+def test_the_better_method_is_not_worse_and_for_the_worse_it_is_not_shown(written):
     better_first, worse_first = both(written), both(written)[::-1]
     assert sentences(better_first)[0].startswith(
-        "a <b> is within 0.02 Dice of 3D|x with 95 % confidence: vert"
+        "a <b> is not worse than 3D|x by more than 0.02 Dice (95 % confidence): vert"
     )
     assert "It is NOT shown for vertebra (difference -0.0" in sentences(worse_first)[0]
     assert sentences(worse_first, margin_dice=0.001)[0].startswith(
-        "It is NOT shown that 3D|x is within 0.001"
+        "It is NOT shown that 3D|x is at most 0.001 Dice worse than a <b> (95 % confidence): vert"
     )
-    assert sentences(worse_first, margin_dice=0.99)[0].startswith("3D|x is within 0.99 Dice of a <b>")
+    assert sentences(worse_first, margin_dice=0.99)[0].startswith(
+        "3D|x is not worse than a <b> by more than 0.99 Dice"
+    )
+
+
+def test_the_one_sided_question_is_nowhere_called_a_closeness(markdown):
+    assert "is the first method not worse than the other by more than 0.02 Dice?" in markdown
+    assert "| not worse by more than 0.02? |" in markdown
+    assert "is within" not in markdown  # a method that is far better is not within 0.02 of the other
 
 
 def test_same_input_same_report(written):
@@ -181,6 +204,8 @@ def test_tensorboard_has_overlays_table_and_layout(written):
         *("1_best_case", "2_median_case", "3_worst_case")
     }
     assert "custom_scalars__config__" in tags["tensors"]
+    layout = first.Tensors("custom_scalars__config__")[0].tensor_proto.string_val[0]
+    assert b"2D against 3D" in layout and b"intervals" not in layout  # three patients give none to draw
     plugin = first.summary_metadata["_hparams_/session_start_info"].plugin_data
     assert plugin.plugin_name == "hparams" and b"million_parameters" in plugin.content
     series = [point.value for point in first.Scalars("6_series_sorted_by_Dice/disc")]
@@ -213,11 +238,15 @@ def test_errors_are_one_message_without_a_traceback(written):
     assert "Traceback" not in done.stderr and not (written / "no").exists()
 
 
-def test_prediction_on_another_grid_is_named(written, tmp_path, capsys):
+def test_label_files_that_were_not_scored_are_named_and_not_drawn(written, tmp_path):
     for name in NAMES:
         write_series(tmp_path / "coarse", name, spacing_xyz_mm=(4.4, 0.5, 0.8))
     study = tmp_path / "study.yaml"
     scores, predictions = (path.as_posix() for path in (written / "exact/scores", tmp_path / "coarse/masks"))
     study.write_text(f"runs: [{{name: moved, scores: {scores}, predictions: {predictions}}}]")
-    assert run(study, "--output", tmp_path / "out") == 1
-    assert "not on the grid of the image: spacing" in capsys.readouterr().err
+    assert run(study, "--output", tmp_path / "out") == 0
+    text = (tmp_path / "out" / "report.md").read_text(encoding="utf-8").replace("\\_", "_")
+    assert f"the files in {predictions} are no longer those that were scored" in text
+    assert "case_worst" not in text and "figures/accuracy.png" in text
+    (events_folder,) = (tmp_path / "out" / "tensorboard").glob("moved")
+    assert not events(events_folder).Tags()["images"]

@@ -62,6 +62,25 @@ def test_other_cases_are_refused_by_name(runs):
     assert "evaluate_volumes.py" in str(error.value)
 
 
+def test_commands_of_refused_runs_can_be_typed(written_runs, tmp_path):
+    """Folders with blanks in their names stand in quotes."""
+    root = shutil.copytree(written_runs, tmp_path / "my runs")
+    shifted, masks = root / "shifted", written_runs / "data" / "masks"
+    (shifted / "predictions" / "1_t2.mha").unlink()
+    score(masks, shifted / "predictions", shifted / "scores")
+    with pytest.raises(ComparisonError, match=f'"{shifted}/predictions" --output "{shifted}/scores"$'):
+        compare(root, "exact", "shifted")
+    shutil.copy(masks / "1_t1.mha", shifted / "predictions" / "1_t2.mha")
+    shutil.copytree(masks, root / "data" / "other masks")
+    labels = labels_sra()
+    labels[2, 5, 30] = 1  # one voxel more
+    write_series(root / "other", "2_t1", labels=labels)
+    shutil.copy(root / "other" / "masks" / "2_t1.mha", root / "data" / "other masks")
+    score(root / "data" / "other masks", shifted / "predictions", shifted / "scores")
+    with pytest.raises(ComparisonError, match=f'"{shifted}/predictions" --output "{shifted}/scores"$'):
+        compare(root, "exact", "shifted")
+
+
 def test_other_references_are_refused_by_name(runs):
     labels = labels_sra()
     labels[2, 5, 30] = 1  # one voxel more
@@ -124,6 +143,19 @@ def test_words_of_another_form_are_refused(word):
 def test_a_name_stands_for_one_run():
     with pytest.raises(ComparisonError, match="two runs are called '2D'"):
         parse_study(["2D=a", "3D=b", "2D=c"])
+
+
+@pytest.mark.parametrize("name", ["reference", "image", "Image"])
+def test_a_run_is_not_called_as_a_panel_of_the_pictures(name):
+    with pytest.raises(ComparisonError, match=f"a run cannot be called '{name}'"):
+        parse_study(["2D=a", f"{name}=b"])
+    assert parse_study(["2D=a", f"{name} 2=b"]).runs[1].name == f"{name} 2"
+
+
+def test_a_name_that_is_too_long_is_a_message_and_no_traceback():
+    assert parse_study(["x" * 60 + "=a"]).runs[0].name == "x" * 60
+    with pytest.raises(ConfigError, match=r"the command line is not valid:\n  runs.1.name: .* 60 characters"):
+        parse_study(["2D=a", "x" * 61 + "=b"])
 
 
 @pytest.mark.parametrize(

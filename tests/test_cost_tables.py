@@ -4,7 +4,14 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 
 from spider2d.cost_file import Cost
-from spider2d.reports.cost_tables import cost_table, timing_sentence, training_table, was_cut_short
+from spider2d.reports.cost_tables import (
+    cost_table,
+    counted_otherwise,
+    counting_sentence,
+    timing_sentence,
+    training_table,
+    was_cut_short,
+)
 
 VOLUME = {"volume_shape_sra": (17, 300, 200), "volume_spacing_sra_mm": (4, 0.5, 0.5)}
 
@@ -55,6 +62,19 @@ def test_seconds_measured_in_another_way_are_named():
     assert "in another way for c than for b" in timing_sentence(runs)
     assert "c: a volume that was not stated on cpu, mean of" in cost_table(runs).note
     assert "They differ" in cost_table(runs).note
+
+
+def test_operations_of_another_volume_are_named():
+    larger = {"volume_shape_sra": (17, 600, 400), "volume_spacing_sra_mm": (4, 0.5, 0.5)}
+    runs = comparison(
+        a={"seconds_per_volume": 3.0, **larger},  # no operations: not the one to compare with
+        b={"gmac_per_volume": 3.0, "device": "CPU", **VOLUME},
+        c={"gmac_per_volume": 9.0, "device": "another CPU", **VOLUME},
+        d={"gmac_per_volume": 9.0, "device": "CPU", **larger},
+    )
+    assert [run.name for run in counted_otherwise(runs)] == ["d"]  # what counts them does not matter
+    assert "were counted on another volume for d than for b" in counting_sentence(runs)
+    assert counting_sentence(comparison(a={}, b={"gmac_per_volume": 3.0, **VOLUME})) is None
 
 
 def test_nothing_measured_says_what_to_type():

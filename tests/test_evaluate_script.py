@@ -110,6 +110,25 @@ def test_official_figures_reach_the_files(tmp_path):
     assert {note["case"] for note in metrics["notes"]} == set(rows) - {"perturbed_lps"}
 
 
+def test_cost_file_of_a_former_scoring_is_noted(folders, capsys):
+    assert evaluate(folders) == 0
+    assert "note:" not in capsys.readouterr().out
+    (folders[2] / "cost.json").write_text("{}")
+    assert evaluate(folders) == 0
+    assert f"note: {folders[2] / 'cost.json'} was there before and stays" in capsys.readouterr().out
+    assert (folders[2] / "cost.json").read_text() == "{}"
+
+
+def test_names_that_give_no_patient_are_noted(folders, capsys):
+    assert evaluate(folders) == 0
+    assert "note:" not in capsys.readouterr().out
+    for folder in folders[:2]:
+        (folder / "1_t2.mha").rename(folder / "001_T2.mha")
+    assert evaluate(folders) == 0
+    assert "note: 1 of 3 names are not <patient>_<t1|t2|t2_SPACE> (first: 001_T2)" in capsys.readouterr().out
+    assert read_scores(folders)[0]["n_patients"] == 3
+
+
 def test_formats_and_pixel_types_may_differ(folders):
     (folders[1] / "1_t1.mha").unlink()
     write(folders[1] / "1_t1.nii.gz", labels().astype(np.float32))
@@ -239,4 +258,17 @@ def test_2d_masks_are_refused_clearly(folders, capsys):
     image = sitk.GetImageFromArray(labels()[:, :, 3])
     sitk.WriteImage(image, str(folders[1] / "1_t1.mha"))
     assert evaluate(folders) == 1
-    assert "1_t1 is not scored" in capsys.readouterr().err
+    errors = capsys.readouterr().err
+    assert "1_t1 is not scored" in errors and "--rows-2d superior-first" in errors
+
+
+def test_2d_masks_are_scored_when_their_rows_are_told(folders):
+    """The Dice of 5 x 5 pixels moved by one row is that of the 5 x 5 x 3 voxels in 3D."""
+    for folder in folders[:2]:
+        for path in folder.iterdir():
+            mask = sitk.GetImageFromArray(read_mask(path).array_zyx[:, :, 3])
+            sitk.WriteImage(mask, str(path))
+    assert evaluate(folders, "--rows-2d", "superior-first") == 0
+    metrics, per_case, _ = read_scores(folders)
+    assert metrics["rows_2d"] == "superior-first" and metrics["n_cases"] == 3
+    assert [float(row["vertebra_dice"]) for row in per_case] == pytest.approx([1, 0.8, 0.8])

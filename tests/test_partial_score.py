@@ -43,6 +43,12 @@ def test_two_bodies_in_one_prediction_are_merged():
     assert score["merged_neighbours"] == 1 and score["found"] == 2 and not score["in_order"]
 
 
+def test_a_disc_or_canal_over_two_bodies_merges_no_vertebrae():
+    assert partial_score.score_bodies(bodies(1, 2), bodies(201, 201))["merged_neighbours"] == 0
+    assert partial_score.score_bodies(bodies(1, 2), bodies(100, 100))["merged_neighbours"] == 0
+    assert partial_score.score_bodies(bodies(1, 2), bodies(3, 3))["merged_neighbours"] == 1
+
+
 def test_wrong_order_is_told():
     assert not partial_score.score_bodies(bodies(1, 2, 3), bodies(2, 1, 3))["in_order"]
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from spider2d.errors import ComparisonError
-from spider2d.reports.score_checks import CASE_COLUMNS, INSTANCE_COLUMNS
+from spider2d.reports.score_checks import CASE_COLUMNS, INSTANCE_COLUMNS, evaluate_command, score_again
 from spider2d.reports.scored_run import read_run
 from spider2d.reports.study import RunSource
 
@@ -22,9 +22,8 @@ def complaint(scores):
     with pytest.raises(ComparisonError) as error:
         read_run(RunSource(name="exact", scores=scores))
     text = str(error.value)
-    assert (
-        f"Score it again: python src/evaluate_volumes.py --predictions PREDICTIONS --output {scores}" in text
-    )
+    command = "Score it again: python src/evaluate_volumes.py --references MASKS --predictions PREDICTIONS"
+    assert f"{command} --output {scores} (or --dataset DATASET" in text
     return text
 
 
@@ -98,6 +97,19 @@ def test_missing_key_of_the_metrics_is_named(scores, keys):
 def test_what_is_no_figure_is_named(scores, keys, value, needed):
     change(scores, keys, value)
     assert needed in complaint(scores)
+
+
+def test_commands_can_be_typed_with_blanks_in_the_folders():
+    assert score_again("my runs/a").endswith(
+        '--output "my runs/a" (or --dataset DATASET --subset validation in place of --references)'
+    )
+    metrics = {"references": "my data/masks", "subset": None}
+    assert evaluate_command(metrics, "my runs/p", "s") == (
+        'python src/evaluate_volumes.py --references "my data/masks" --predictions "my runs/p" --output s'
+    )
+    assert " --rows-2d superior-first " in evaluate_command(metrics | {"rows_2d": "superior-first"}, "p", "s")
+    in_subset = evaluate_command(metrics | {"subset": "training"}, "p", "s")
+    assert '--references "my data/masks" --dataset "my data" --subset training --predictions p' in in_subset
 
 
 def test_complete_scores_are_read(scores):

@@ -35,6 +35,13 @@ def test_one_patient_has_a_mean_but_no_interval_and_no_bound():
     assert np.isnan([*paired.interval, paired.lower_bound]).all()
 
 
+def test_patients_without_a_difference_are_counted_apart():
+    first, patients = np.array([0.9, 0.8, 0.7, 0.7]), np.array(["1", "2", "3", "3"])
+    paired = compare_paired(first, np.array([0.8, 0.8, 0.7, 0.7]), patients)
+    assert (paired.n_patients, paired.n_nonzero) == (3, 1)
+    assert paired.p_value == smallest_p(paired.n_nonzero) == 1
+
+
 def test_no_pair_at_all():
     nothing = np.array([np.nan, 1.0])
     paired = compare_paired(nothing, nothing[::-1], np.array(["1", "2"]))

@@ -182,6 +182,28 @@ def test_unknown_labels_are_listed_and_left_out():
     assert "[60]" in score.notes[1]
 
 
+def grey_values(first, n):
+    """A spine with ``n`` more values, one voxel each, on its empty rows."""
+    labels = spine()
+    labels[19:].flat[:n] = np.arange(first, first + n)
+    return labels
+
+
+def test_many_unknown_labels_are_named_in_part():
+    (note,) = score_pair(volume(spine()), volume(grey_values(26, 30))).notes
+    assert note.startswith("30 labels unknown to SPIDER in the prediction")
+    assert note.endswith(": [26, 27, 28, 29, 30, 31, 32, 33, 34, 35, ...]")
+    (note,) = score_pair(volume(spine()), volume(grey_values(230, 2))).notes
+    assert note.endswith(": [230, 231]")
+
+
+def test_an_image_is_no_label_file():
+    with pytest.raises(ScoreError, match=r"the prediction holds 31 values that are no .* \[26, 27,"):
+        score_pair(volume(spine()), volume(grey_values(26, 31)))
+    with pytest.raises(ScoreError, match="the reference holds 31 values .* Give a label file"):
+        score_pair(volume(grey_values(26, 31)), volume(spine()))
+
+
 def test_incomplete_vertebrae_are_vertebrae():
     """100 + number is how the IIS baseline marks a vertebra cut by the field of view."""
     prediction = spine()

@@ -9,7 +9,7 @@ from spider2d.evaluation.instance_score import InstanceScore
 from spider2d.evaluation.matching import count_overlap
 from spider2d.evaluation.spider_score import OFFICIAL_NAMES, SpiderScore
 from spider2d.evaluation.strict_score import strict_score
-from spider2d.evaluation.summary import format_table, patient_and_sequence, summarise
+from spider2d.evaluation.summary import format_table, names_note, patient_and_sequence, summarise
 
 NAN = float("nan")
 
@@ -43,6 +43,14 @@ CASES = [
 )
 def test_patient_and_sequence(name, expected):
     assert patient_and_sequence(name) == expected
+
+
+def test_names_that_give_no_patient_are_noted():
+    assert names_note(["12_t1", "12_t2_SPACE"]) is None
+    note = names_note(["12_t1", "001_T1", "sub-01_T2w", "12_t2_space"])
+    assert note.startswith("3 of 4 names are not <patient>_<t1|t2|t2_SPACE> (first: 001_T1): each")
+    assert summarise(CASES)["names_note"] is None
+    assert summarise([*CASES, case("3_T1", {}, 0.9)])["names_note"].startswith("1 of 4 names")
 
 
 def test_official_means_skip_nan_and_average_999_in():
@@ -90,28 +98,31 @@ def test_summary_is_strict_json_and_repeatable():
     assert json.dumps(summarise(CASES), allow_nan=False) == text
 
 
-def test_intervals_leave_999_out_and_need_two_patients():
-    intervals = summarise(CASES)["confidence_intervals"]
-    low, high = intervals["official"]["DiceScoreSpinalCanal"]
-    assert 0.6 <= low <= high <= 0.8
+def test_intervals_leave_999_out_and_need_five_patients():
+    cases = [case(f"{patient}_t1", {"DiceScoreSpinalCanal": 0.6}, 0.9) for patient in range(5)]
+    cases.append(case("6_t2_SPACE", {"DiceScoreSpinalCanal": 999.0}, 0.9))
+    intervals = summarise(cases)["confidence_intervals"]
+    assert intervals["official"]["DiceScoreSpinalCanal"] == pytest.approx([0.6, 0.6])
+    assert intervals["by_sequence"]["t1"]["strict"]["vertebra_dice"] == pytest.approx([0.9, 0.9])
     assert intervals["by_sequence"]["t2_SPACE"]["strict"]["vertebra_dice"] is None
+    assert summarise(cases[1:])["confidence_intervals"]["official"]["DiceScoreSpinalCanal"] is None
 
 
 def test_patients_are_resampled_not_cases():
-    """Ten series of one patient and one of another: only 3 resamples exist."""
-    values = np.array([[1.0]] * 10 + [[0.0]])
-    patients = ["a"] * 10 + ["b"]
-    low, high = bootstrap_means(values, patients, n_resamples=4000)[:, 0]
-    assert (low, high) == (0.0, 1.0)
+    """Ten series of one patient, one of each of four: k draws of the first are 10 k of 10 k + 5 - k rows."""
+    values = np.array([[1.0]] * 10 + [[0.0]] * 4)
+    patients = ["a"] * 10 + ["b", "c", "d", "e"]
+    bounds = bootstrap_means(values, patients, n_resamples=4000)[:, 0]
+    assert bounds == pytest.approx([0, 30 / 32])  # k = 0 in 33 % of draws; k > 3 in 0.7 %, k > 2 in 5.8 %
     middle = bootstrap_means(values, patients, n_resamples=4000, level=0.1)[:, 0]
-    assert middle == pytest.approx(10 / 11)  # one draw of each, weighted by their series
+    assert middle == pytest.approx(10 / 14)  # k = 1, weighted by their series
 
 
 def test_missing_values_do_not_count():
-    values = np.array([[1.0, NAN], [3.0, NAN], [NAN, 5.0]])
-    bounds = bootstrap_means(values, ["a", "b", "c"])
-    assert bounds[:, 0].tolist() == [1.0, 3.0]
-    assert np.isnan(bounds[:, 1]).all()
+    values = np.array([[3.0, NAN], [3.0, 5.0], [3.0, 5.0], [3.0, 5.0], [3.0, 5.0], [NAN, 5.0]])
+    bounds = bootstrap_means(values, ["a", "b", "c", "d", "e", "e"])
+    assert bounds[:, 0].tolist() == [3.0, 3.0]  # five patients
+    assert np.isnan(bounds[:, 1]).all()  # five values of four patients: too few
 
 
 def test_seed_decides_the_intervals():
@@ -142,8 +153,10 @@ def test_table_names_what_a_reader_needs():
     lines = table.splitlines()
     assert "3 series of 2 patients" in lines[0]
     vertebra = next(line for line in lines if line.startswith("vertebra  all"))
-    assert "0.700 [0.400, 0.850]" in vertebra
+    assert "0.700" in vertebra and "[" not in vertebra  # two patients give no interval
     assert "3/3" in vertebra
     assert sum(line.split()[:1] == ["t2_SPACE"] for line in lines) == 3
     assert "ASDDiscs 1" in table
     assert "999" in lines[-1]
+    five = format_table(summarise([case(f"{patient}_t1", {}, 0.9) for patient in range(5)]))
+    assert "0.900 [0.900, 0.900]" in five

@@ -1,6 +1,7 @@
 """The accuracy tables on runs with missed and extra structures."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -46,6 +47,18 @@ def test_missed_and_extra_structures_are_counted(written):
     assert found_words(comparison.runs[1]) == "found 12/12 vertebrae (1 extra), 8/8 discs, 3/4 canals"
 
 
+def test_intervals_stand_where_the_scores_hold_them(runs):
+    comparison = compare(runs, "exact")
+    assert column(accuracy_table(comparison), "Dice [95 %]")["disc", "exact", "n/a"] == "1.000"
+    path = runs / "exact" / "scores" / "metrics.json"
+    metrics = json.loads(path.read_text())
+    metrics["confidence_intervals"]["strict"]["disc_dice"] = [0.5, 1.0]
+    path.write_text(json.dumps(metrics))
+    table = accuracy_table(compare(runs, "exact"))
+    assert column(table, "Dice [95 %]")["disc", "exact", "n/a"] == "1.000 [0.500, 1.000]"
+    assert "none below 5 patients" in table.note
+
+
 def test_extra_structures_lower_the_panoptic_quality(written):
     quality = column(accuracy_table(compare(written, "exact", "shifted")), "panoptic quality")
     assert quality["vertebra", "exact", "n/a"] == "1.000"
@@ -61,6 +74,31 @@ def test_distances_say_over_how_many_series_they_are(written):
     assert shifted["canal", "T1"].endswith("(n 1)")
     assert "(n" not in shifted["canal", "T2"] and "(n" not in shifted["disc", "all series"]
     assert not any("(n" in cell for row in dice.rows for cell in row)
+
+
+def difference_cells(root, differences):
+    """Return p and p Holm of the vertebrae's Dice as if patients had these differences."""
+    comparison = compare(root, "exact", "shifted")
+    names = tuple(f"{number}_t1" for number in range(len(differences)))
+    dice = [dict.fromkeys(names, 0.5), dict(zip(names, 0.5 - np.array(differences), strict=True))]
+    template = next(iter(comparison.runs[0].cases.values()))
+    cases = [
+        {name: replace(template, values={**template.values, "vertebra_dice": of[name]}) for name in names}
+        for of in dice
+    ]
+    runs = tuple(replace(run, cases=c) for run, c in zip(comparison.runs, cases, strict=True))
+    changes = {"cases": names, "patients": np.array(names), "sequences": np.array(["t1"] * len(names))}
+    row = difference_tables(replace(comparison, runs=runs, **changes))[0].rows[0]
+    return row[6], row[7]
+
+
+def test_tests_that_cannot_be_significant_are_marked(runs):
+    """Six differences of one sign give p = 2 / 2^6 = 0.031, five 0.063, however many patients have none."""
+    assert difference_cells(runs, [0.1] * 6 + [0.0] * 4)[0] == "0.031"
+    p, p_holm = difference_cells(runs, [0.1] * 5 + [0.0] * 5)
+    assert p == "0.062, too few differ" and p_holm.endswith(", too few differ")
+    assert difference_cells(runs, [0.0] * 10)[0] == "1.000, too few differ"
+    assert difference_cells(runs, [0.1] * 5)[0] == "0.062, n too small"
 
 
 def test_differences_say_over_how_many_series_they_are(written):

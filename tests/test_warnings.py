@@ -31,12 +31,33 @@ def test_series_without_score(runs):
 
 
 def test_few_patients(written_runs):
-    comparison = compare(written_runs, "exact")
-    assert "3 patients, fewer than 10: the intervals of means" in "\n".join(make_warnings(comparison))
-    ten = replace(comparison, patients=np.arange(10))
-    assert "fewer than 10" not in "\n".join(make_warnings(ten))
-    nine = replace(comparison, patients=np.arange(10) % 9)
-    assert "9 patients, fewer than 10" in "\n".join(make_warnings(nine))
+    text = "\n".join(make_warnings(compare(written_runs, "exact")))
+    assert "Few patients (all series 3, T1 2, T2 1, T2 SPACE 1): below 10 the intervals of means" in text
+    assert "Few" not in warnings_by_patients(written_runs, range(10))
+    assert "Few patients (all series 9, T1 9)" in warnings_by_patients(written_runs, [*range(9), 0])
+
+
+def test_few_patients_of_one_sequence(written_runs):
+    """Twelve patients are enough, but four of them are all that T2 has."""
+    text = warnings_by_patients(written_runs, [*range(12), *range(4)], ["t1"] * 12 + ["t2"] * 4)
+    assert "Few patients (T2 4): below 10" in text and "below 5 none is given" in text
+
+
+def warnings_by_patients(root, patients, sequences=None):
+    """Return the warnings of a comparison as if its cases were of these patients."""
+    changes = {
+        "patients": np.array(patients),
+        "sequences": np.array(sequences or ["t1"] * len(patients)),
+        "cases": tuple(f"{number}_t1" for number in range(len(patients))),
+    }
+    return "\n".join(make_warnings(replace(compare(root, "exact"), **changes)))
+
+
+def test_names_that_give_no_patient(written_runs):
+    assert "names" not in warnings_of(written_runs)
+    cases = ("1_t1", "001_T1", "1_t2", "3_t2_SPACE")
+    text = "\n".join(make_warnings(replace(compare(written_runs, "exact"), cases=cases)))
+    assert "1 of 4 names are not <patient>_<t1|t2|t2_SPACE> (first: 001_T1): each counts as a patient" in text
 
 
 def test_patients_of_the_training(runs):

@@ -35,3 +35,7 @@ class ScoreError(Spider2dError):
 
 class ComparisonError(Spider2dError):
     """Scored runs are damaged, or were not scored on the same cases and references."""
+
+
+class NoPicturesError(ComparisonError):
+    """Pictures of cases cannot be drawn; a comparison says so in their place and holds all the rest."""

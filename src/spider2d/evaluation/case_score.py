@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from spider2d.data.volume import Volume, grid_differences
 from spider2d.errors import ScoreError
 from spider2d.evaluation.instance_score import InstanceScore, score_instances
-from spider2d.evaluation.matching import Overlap, count_overlap
+from spider2d.evaluation.matching import Overlap, count_overlap, listed
 from spider2d.evaluation.spider_score import SpiderScore, spider_score
 from spider2d.evaluation.strict_score import strict_score
 from spider2d.labels import unknown_labels
@@ -67,7 +67,8 @@ def _label_notes(overlap: Overlap) -> list[str]:
     """Name the labels SPIDER does not define; they count in no strict figure."""
     sides = (("reference", overlap.reference_labels), ("prediction", overlap.prediction_labels))
     return [
-        f"labels unknown to SPIDER in the {side}, left out of the strict figures: {unknown}"
+        f"{len(unknown)} labels unknown to SPIDER in the {side}, left out of the strict figures: "
+        f"{listed(unknown)}"
         for side, labels in sides
         if (unknown := unknown_labels(labels))
     ]

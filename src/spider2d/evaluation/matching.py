@@ -1,14 +1,21 @@
 """Which predicted instance belongs to which reference instance, from one table of overlaps."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage, optimize
 
 from spider2d.errors import ScoreError
+from spider2d.labels import unknown_labels
 
 MAX_LABEL = 65535
 """Largest label value of a mask (SPIDER needs 225); larger values mean that the file is no label map."""
+
+MAX_UNKNOWN_LABELS = 30
+"""More label values that SPIDER does not define mean that the file is an image."""
+MAX_LISTED = 10
+"""Label values named in a message; of more only the number is said."""
 
 Box = tuple[slice, ...]
 
@@ -87,7 +94,7 @@ def count_overlap(reference: np.ndarray, prediction: np.ndarray) -> Overlap:
         The table; without any foreground it has one row and one column.
 
     Raises:
-        ScoreError: A label below 0 or above ``MAX_LABEL``.
+        ScoreError: A label below 0 or above ``MAX_LABEL``, or too many that SPIDER does not define.
         ValueError: Shapes that differ, or arrays that are not integer.
     """
     for side, labels in (("reference", reference), ("prediction", prediction)):
@@ -97,6 +104,8 @@ def count_overlap(reference: np.ndarray, prediction: np.ndarray) -> Overlap:
     box = _bounding_box((reference > 0) | (prediction > 0))
     reference_labels, reference_numbers = _number_instances(reference[box])
     prediction_labels, prediction_numbers = _number_instances(prediction[box])
+    _check_unknown(reference_labels, "reference")
+    _check_unknown(prediction_labels, "prediction")
     shape = len(reference_labels) + 1, len(prediction_labels) + 1
     foreground = (reference_numbers > 0) | (prediction_numbers > 0)
     pairs = reference_numbers[foreground].astype(np.int64) * shape[1] + prediction_numbers[foreground]
@@ -121,6 +130,21 @@ def _check_labels(labels: np.ndarray, side: str) -> None:
             f"the {side} holds the label value {lowest if lowest < 0 else highest}; SPIDER masks hold 0-25, "
             "100-125 and 201-225. Give a label file (no image), saved with a pixel type that can hold 225."
         )
+
+
+def _check_unknown(labels: np.ndarray, side: str) -> None:
+    unknown = unknown_labels(labels)
+    if len(unknown) > MAX_UNKNOWN_LABELS:
+        raise ScoreError(
+            f"the {side} holds {len(unknown)} values that are no SPIDER labels: {listed(unknown)}; SPIDER "
+            "masks hold 0-25, 100-125 and 201-225. Give a label file (no image)."
+        )
+
+
+def listed(labels: Sequence[int]) -> str:
+    """Return label values in words, the first ones only where they are many: ``[26, 27, ...]``."""
+    shown = ", ".join(map(str, labels[:MAX_LISTED]))
+    return f"[{shown}, ...]" if len(labels) > MAX_LISTED else f"[{shown}]"
 
 
 def _bounding_box(foreground: np.ndarray) -> Box:

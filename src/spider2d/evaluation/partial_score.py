@@ -87,6 +87,7 @@ def score_bodies(reference: np.ndarray, prediction: np.ndarray) -> dict:
     Returns:
         Counts (bodies, found, merged_neighbours), mean recall, in_order, numbers_right (every body found
         bears its own number; False if none was), extra_below (predicted vertebrae below the lowest body).
+        Neighbours are merged where one predicted vertebra covers both; discs and canal do not merge them.
     """
     labels = reference_labels(reference)
     matches, recalls, shares = [], [], []
@@ -95,7 +96,8 @@ def score_bodies(reference: np.ndarray, prediction: np.ndarray) -> dict:
         match = best_match(reference == label, prediction, VERTEBRA)
         matches.append(match)
         recalls.append(float((inside == match).mean()) if match else 0.0)
-        shares.append({int(v): float((inside == v).mean()) for v in np.unique(inside) if v})
+        vertebrae = [int(v) for v in np.unique(inside) if class_of_label(int(v)) == VERTEBRA]
+        shares.append({v: float((inside == v).mean()) for v in vertebrae})
     is_found = [recall >= BODY_FOUND_RECALL for recall in recalls]
     found = [match for match, found in zip(matches, is_found, strict=True) if found]
     numbers = [label for label, found in zip(labels, is_found, strict=True) if found]

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from spider2d.cli import describe
+from spider2d.data.geometry import Rows2d
 from spider2d.data.parallel import run_parallel
 from spider2d.data.volume import READABLE_SUFFIXES, read_mask, volumes_by_name
 from spider2d.errors import ScoreError, Spider2dError
@@ -81,25 +83,30 @@ def _label_files(folder: Path, content: str, hint: str) -> dict[str, Path]:
     return files
 
 
-def score_pairs(pairs: Sequence[CasePair], workers: int = 1) -> tuple[list[CaseScore], list[NotScored]]:
+def score_pairs(
+    pairs: Sequence[CasePair], workers: int = 1, rows_2d: Rows2d | None = None
+) -> tuple[list[CaseScore], list[NotScored]]:
     """Score all pairs; a pair that cannot be scored is reported, the others are scored.
 
     Args:
         pairs: From ``find_pairs``.
         workers: Number of processes.
+        rows_2d: For 2D masks only, see ``volume.read_volume``; the same for both sides.
 
     Returns:
         Scores and failures, each sorted by name.
     """
-    results = [result for _, result in run_parallel(_score_or_report, pairs, workers, "scoring")]
+    work = partial(_score_or_report, rows_2d=rows_2d)
+    results = [result for _, result in run_parallel(work, pairs, workers, "scoring")]
     results.sort(key=lambda result: result.name)
     scored = [result for result in results if isinstance(result, CaseScore)]
     return scored, [result for result in results if isinstance(result, NotScored)]
 
 
-def _score_or_report(pair: CasePair) -> CaseScore | NotScored:
+def _score_or_report(pair: CasePair, rows_2d: Rows2d | None) -> CaseScore | NotScored:
     try:
-        return score_pair(read_mask(pair.reference), read_mask(pair.prediction), pair.name)
+        masks = (read_mask(path, rows_2d) for path in (pair.reference, pair.prediction))
+        return score_pair(*masks, pair.name)
     except (Spider2dError, OSError) as error:
         return NotScored(pair.name, FAILED, describe(error))
     except MemoryError:

@@ -1,6 +1,7 @@
 """The three files that hold the scores of one method; every later comparison reads them.
 
-- ``metrics.json``: ``schema`` (1), ``references``, ``predictions`` and ``subset`` as given, ``complete``
+- ``metrics.json``: ``schema`` (1), ``references``, ``predictions``, ``subset`` and ``rows_2d`` as given,
+  ``complete``
   (False when ``not_scored`` lists anything), ``cases`` (names, sorted), ``not_scored`` (``name``, ``kind``,
   ``reason``), ``notes`` (``case``, ``note``), ``references_digest`` (the same for two methods scored on the
   same references), ``versions``, and the keys of ``summary.summarise``.
@@ -48,7 +49,7 @@ def make_metrics(
     Args:
         cases: At least one scored case.
         not_scored: What could not be scored.
-        settings: "references", "predictions" and "subset" as given.
+        settings: "references", "predictions", "subset" and "rows_2d" as given.
     """
     digests = "".join(f"{case.name}:{case.reference_digest};" for case in cases)
     return {
@@ -66,6 +67,9 @@ def make_metrics(
 
 def write_scores(output: Path, cases: Sequence[CaseScore], metrics: dict) -> list[Path]:
     """Write the three score files; each appears under its name only when it is complete.
+
+    ``metrics.json`` of a former scoring is taken away first and the new one comes last, so that a folder in
+    which only some files are replaced has none, and no comparison takes it.
 
     Args:
         output: Folder; made when missing.
@@ -85,6 +89,7 @@ def write_scores(output: Path, cases: Sequence[CaseScore], metrics: dict) -> lis
         "per_structure.csv": _csv_text(_INSTANCE_COLUMNS, instance_rows),
         "metrics.json": json.dumps(metrics, indent=1, allow_nan=False) + "\n",
     }
+    (output / "metrics.json").unlink(missing_ok=True)
     for name, text in contents.items():
         write_text(output / name, text)
     return [output / name for name in contents]

@@ -2,7 +2,7 @@
 
 ``summarise`` makes the measured part of ``metrics.json``; every figure is
 ``{"mean", "std", "n"}`` over cases (standard deviation with n - 1; null where not defined), intervals are
-``[lower, upper]``:
+``[lower, upper]``, null below ``bootstrap.MIN_PATIENTS`` patients:
 
 - ``n_cases``, ``n_patients``
 - ``official``: by official name. ``mean`` and ``std`` are what the official program prints: cases without a
@@ -13,6 +13,7 @@
 - ``instances``: by structure and metric, over all reference instances of all cases pooled; comparable with
   tables that give mean and spread per structure rather than per case.
 - ``by_sequence``: for each of t1, t2, t2_SPACE (or "unknown") the same keys as above.
+- ``names_note``: what ``names_note`` says of the names; null when all give patient and sequence.
 - ``confidence_intervals``: ``level``, ``n_resamples``, ``seed``, ``method``, then ``official``, ``strict``
   and ``by_sequence`` -> sequence -> ``official``, ``strict``. The official ones leave 999 out.
 """
@@ -21,9 +22,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from spider2d.data.spider_files import parse_series_name
+from spider2d.data.spider_files import SEQUENCES, parse_series_name
 from spider2d.errors import DatasetError
-from spider2d.evaluation.bootstrap import LEVEL, N_RESAMPLES, bootstrap_means
+from spider2d.evaluation.bootstrap import LEVEL, MIN_PATIENTS, N_RESAMPLES, bootstrap_means
 from spider2d.evaluation.case_score import CaseScore
 from spider2d.evaluation.instance_score import EXTRA, INSTANCE_METRICS
 from spider2d.evaluation.spider_score import OFFICIAL_NAMES, SENTINEL
@@ -45,6 +46,18 @@ def patient_and_sequence(name: str) -> tuple[str, str]:
         return name, UNKNOWN_SEQUENCE
 
 
+def names_note(names: Sequence[str]) -> str | None:
+    """Say how many names of cases give no patient, and what follows; None when all do."""
+    foreign = [name for name in names if patient_and_sequence(name)[1] == UNKNOWN_SEQUENCE]
+    if not foreign:
+        return None
+    return (
+        f"{len(foreign)} of {len(names)} names are not <patient>_<{'|'.join(SEQUENCES)}> (first: "
+        f"{foreign[0]}): each counts as a patient of its own; rename them, or intervals and tests "
+        "are too narrow where a patient has several series"
+    )
+
+
 def summarise(cases: Sequence[CaseScore], n_resamples: int = N_RESAMPLES, seed: int = 0) -> dict:
     """Summarise scored cases over all of them and by sequence.
 
@@ -63,12 +76,14 @@ def summarise(cases: Sequence[CaseScore], n_resamples: int = N_RESAMPLES, seed: 
     }
     return {
         **_summarise_group(cases),
+        "names_note": names_note([case.name for case in cases]),
         "by_sequence": {sequence: _summarise_group(group) for sequence, group in groups.items()},
         "confidence_intervals": {
             "level": LEVEL,
             "n_resamples": n_resamples,
             "seed": seed,
-            "method": "percentile bootstrap of the mean over cases, patients resampled",
+            "method": "percentile bootstrap of the mean over cases, patients resampled; null below "
+            f"{MIN_PATIENTS} patients",
             **_intervals(cases, n_resamples, seed),
             "by_sequence": {
                 sequence: _intervals(group, n_resamples, seed) for sequence, group in groups.items()
@@ -144,7 +159,8 @@ def format_table(metrics: dict) -> str:
     """
     lines = [
         f"{metrics['n_cases']} series of {metrics['n_patients']} patients.",
-        "Strict figures (true spacing, missed structures as Dice 0), mean over series [95 % interval]:",
+        "Strict figures (true spacing, missed structures as Dice 0), mean over series [95 % interval, none "
+        f"below {MIN_PATIENTS} patients]:",
         "",
         f"{'structure':10}{'series':10}{'n':>4}  {'Dice':22}{'ASD mm':>7}{'HD95 mm':>9}"
         f"{'surf. Dice':>12}{'detected':>11}{'extra':>7}",

@@ -11,6 +11,7 @@ from spider2d.data.overlay import overlay_rgb
 from spider2d.inference.preview import middle_slice
 from spider2d.labels import BACKGROUND, classes_of_labels
 from spider2d.reports.case_volumes import CaseVolumes
+from spider2d.reports.study import FIXED_PANELS
 
 _PANEL_HEIGHT_INCH, _TITLE_INCH, _LEGEND_INCH, _DPI = 4.4, 0.65, 0.35, 90
 _INK, _PAPER = "#e8eaed", "#15181c"
@@ -23,7 +24,8 @@ def overlay_panels(case: CaseVolumes) -> dict[str, np.ndarray]:
     """Return the slice through the middle of the canal as uint8 (H, W, 3) pictures, the plain image first."""
     middle = middle_slice(case.reference_sra)
     grey = case.grey_sra[middle]
-    layers = {"image": np.zeros(grey.shape, np.uint8), "reference": case.reference_sra[middle]}
+    fixed = (np.zeros(grey.shape, np.uint8), case.reference_sra[middle])
+    layers = dict(zip(FIXED_PANELS, fixed, strict=True))
     layers |= {method: labels[middle] for method, labels in case.labels_sra.items()}
     return {title: overlay_rgb(grey, labels) for title, labels in layers.items()}
 

@@ -1,17 +1,28 @@
-"""Image, reference and predictions of one case, read for its pictures."""
+"""Image, reference and predictions of one case, read for its pictures.
 
+Label files may have been replaced since they were scored. Others beside the figures would mislead, so the
+volume of every label must be the one in ``per_structure.csv``.
+"""
+
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from spider2d.data.geometry import Geometry, grid_differences
 from spider2d.data.normalise import apply_window, fit_window
-from spider2d.data.volume import grid_differences, read_mask, read_volume, to_canonical, volumes_by_name
-from spider2d.errors import ComparisonError
+from spider2d.data.volume import Volume, read_mask, read_volume, to_canonical, volumes_by_name
+from spider2d.errors import NoPicturesError, VolumeError
 from spider2d.inference.preview import DISPLAY_GAMMA
 from spider2d.reports.comparison import Comparison
+from spider2d.reports.score_checks import evaluate_command
+from spider2d.reports.scored_run import LabelVolumes, ScoredRun
 
 MARGIN_MM = 12.0
+VOLUME_TOLERANCE = 1e-6
+"""Relative; formats that keep spacing as 32-bit numbers differ by less, one voxel of a structure is more."""
 
 
 @dataclass(frozen=True)
@@ -31,55 +42,93 @@ class CaseVolumes:
     aspect: float
 
 
-def why_no_pictures(comparison: Comparison) -> str | None:
-    """Say what is missing for pictures of cases, and what to type; None when they can be drawn."""
+def read_case(comparison: Comparison, name: str) -> CaseVolumes:
+    """Read one case.
+
+    Raises:
+        NoPicturesError: A folder or label file is not there, or a label file is no longer the one that was
+            scored.
+        VolumeError: The image cannot be read.
+    """
+    _check_folders(comparison)
+    images = comparison.data.root / "images"
+    path = volumes_by_name(images).get(name)
+    if path is None:
+        raise NoPicturesError(f"No pictures of cases: no image of {name} in {images}.")
+    first = comparison.runs[0]
+    image = read_volume(path, first.metrics.get("rows_2d"))
+    grey, spacing = to_canonical(image)
+    reference = _read_labels(first, name, comparison.data.root / "masks", image.geometry, "reference")
+    labels = {
+        run.name: _read_labels(run, name, run.predictions, image.geometry, "prediction")
+        for run in comparison.runs
+    }
+    grey = apply_window(grey, fit_window(grey)) ** DISPLAY_GAMMA
+    box = _box(reference, spacing)
+    cut = {method: array[box] for method, array in labels.items()}
+    return CaseVolumes(grey[box], reference[box], cut, spacing[1] / spacing[2])
+
+
+def _check_folders(comparison: Comparison) -> None:
     if comparison.data.root is None:
         references = comparison.runs[0].metrics["references"]
-        return (
+        raise NoPicturesError(
             f"No pictures of cases: {references} is not a data set with images and masks (from this folder). "
             "Add --dataset DATASET."
         )
     absent = [run for run in comparison.runs if run.predictions is None]
     if absent:
         folder = absent[0].metrics["predictions"]
-        return (
+        raise NoPicturesError(
             f"No pictures of cases: the label files of {absent[0].name} are not in {folder}. Name their "
             "folder as 'predictions' of the run in a study file."
         )
+
+
+def _read_labels(run: ScoredRun, name: str, folder: Path, image_grid: Geometry, side: str) -> np.ndarray:
+    """Return the canonical labels of a case, which must be those that were scored as a run's ``side``."""
+    path = volumes_by_name(folder).get(name)
+    if path is None:
+        raise _no_longer_scored(run, folder, f"{name} is missing")
+    try:
+        mask = read_mask(path, run.metrics.get("rows_2d"))
+    except VolumeError as error:
+        raise _no_longer_scored(run, folder, str(error)) from error
+    scored = run.label_volumes.get(name, LabelVolumes({}, {}))
+    change = volume_change(mask, getattr(scored, side))
+    if change:
+        raise _no_longer_scored(run, folder, f"{name}: {change}")
+    differences = grid_differences(image_grid, mask.geometry)
+    if differences:
+        raise NoPicturesError(
+            f"No pictures of cases: {path}: not on the grid of the image: {'; '.join(differences)}"
+        )
+    return to_canonical(mask).array_sra
+
+
+def volume_change(mask: Volume, scored_ml: Mapping[int, float]) -> str | None:
+    """Return the first label whose volume is not the one that was scored, in words; None when all are.
+
+    Args:
+        mask: Labels as they are in the file now.
+        scored_ml: Volume in ml of every label as it was scored.
+    """
+    values, voxels = np.unique(mask.array_zyx[mask.array_zyx != 0], return_counts=True)
+    voxel_ml = float(np.prod(mask.geometry.spacing_xyz_mm)) / 1000
+    found_ml = {int(value): float(n) * voxel_ml for value, n in zip(values, voxels, strict=True)}
+    for label in sorted(found_ml.keys() | scored_ml.keys()):
+        found, scored = found_ml.get(label, 0.0), scored_ml.get(label, 0.0)
+        if not math.isclose(found, scored, rel_tol=VOLUME_TOLERANCE):
+            return f"label {label} has {found:.6g} ml, scored were {scored:.6g} ml"
     return None
 
 
-def read_case(comparison: Comparison, name: str) -> CaseVolumes:
-    """Read one case.
-
-    Raises:
-        ComparisonError: A file is missing, or lies on another grid than the image.
-        VolumeError: A file cannot be read.
-    """
-    root = comparison.data.root
-    image = read_volume(_find(root / "images", name))
-    grey, spacing = to_canonical(image)
-    masks = {"": _find(root / "masks", name)}
-    masks |= {run.name: _find(run.predictions, name) for run in comparison.runs}
-    labels = {}
-    for method, path in masks.items():
-        mask = read_mask(path)
-        differences = grid_differences(image.geometry, mask.geometry)
-        if differences:
-            raise ComparisonError(f"{path}: not on the grid of the image: {'; '.join(differences)}")
-        labels[method] = to_canonical(mask).array_sra
-    grey = apply_window(grey, fit_window(grey)) ** DISPLAY_GAMMA
-    box = _box(labels[""], spacing)
-    cut = {method: array[box] for method, array in labels.items()}
-    reference = cut.pop("")
-    return CaseVolumes(grey[box], reference, cut, spacing[1] / spacing[2])
-
-
-def _find(folder: Path, name: str) -> Path:
-    path = volumes_by_name(folder).get(name)
-    if path is None:
-        raise ComparisonError(f"{folder}: no file of case {name} in it, needed for the pictures")
-    return path
+def _no_longer_scored(run: ScoredRun, folder: Path, change: str) -> NoPicturesError:
+    command = evaluate_command(run.metrics, run.predictions, run.scores)
+    return NoPicturesError(
+        f"No pictures of cases: the files in {folder} are no longer those that were scored ({change}); "
+        f"evaluate again: {command}"
+    )
 
 
 def _box(labels_sra: np.ndarray, spacing_sra_mm: tuple[float, ...]) -> tuple[slice, ...]:

@@ -12,6 +12,8 @@ from spider2d.reports.document import Picture
 METHOD_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a6d3b", "#7f7f7f")
 """Okabe and Ito's colours, which colour-blind readers can tell apart, in another order and two greys more."""
 INK, GRID = "#1b1f24", "#8a929c"
+literal_text = matplotlib.rc_context({"text.parse_math": False})
+"""For the functions that draw: the names of runs and cases are no formulas, whatever dollars are in them."""
 _SVG_SETTINGS = {"svg.fonttype": "none", "svg.hashsalt": "spider2d"}
 _FONT_LIST = re.compile(r"'DejaVu Sans'(?:, [^;\"]*)?sans-serif(?:, [^;\"]*)?")
 

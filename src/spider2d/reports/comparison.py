@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
+from spider2d.cli import quoted
 from spider2d.data.phantom.dataset import NOTE_NAME
 from spider2d.data.spider_files import SEQUENCES
 from spider2d.errors import ComparisonError
+from spider2d.reports.score_checks import evaluate_command
 from spider2d.reports.scored_run import ScoredRun, read_run
 from spider2d.reports.study import Study
 
@@ -115,7 +117,7 @@ def _other_cases(first: ScoredRun, other: ScoredRun, differing: list[str]) -> st
         f"{len(other.cases)}), so their means cannot be compared. The first that differs: {name} is in "
         f"{has.name}, not in {lacks.name}{f' ({reasons[0]})' if reasons else ''}. Score both on one set, for "
         "example: python src/evaluate_volumes.py --dataset DATASET --subset validation --predictions "
-        f"{lacks.metrics['predictions']} --output {lacks.scores}"
+        f"{quoted(lacks.metrics['predictions'])} --output {quoted(lacks.scores)}"
     )
 
 
@@ -124,8 +126,7 @@ def _other_references(first: ScoredRun, other: ScoredRun, name: str) -> str:
         f"{first.name} and {other.name} were scored against different references (the first case that "
         f"differs: {name}; references {first.metrics['references']} and {other.metrics['references']}): "
         "other masks, another grid, or another data set with the same names. Score both against one folder: "
-        f"python src/evaluate_volumes.py --references {first.metrics['references']} --predictions "
-        f"{other.metrics['predictions']} --output {other.scores}"
+        + evaluate_command(first.metrics, other.metrics["predictions"], other.scores)
     )
 
 

@@ -1,5 +1,7 @@
 """What the methods cost: inference, training, and which of it was measured in another way."""
 
+from collections.abc import Callable
+
 from spider2d.cost_file import Cost
 from spider2d.reports.comparison import Comparison
 from spider2d.reports.document import Table
@@ -74,20 +76,42 @@ def how_timed(cost: Cost) -> str:
 
 def timed_otherwise(comparison: Comparison) -> list[ScoredRun]:
     """Return the runs whose seconds per volume were measured another way than the first such run's."""
-    timed = [run for run in comparison.runs if run.cost.seconds_per_volume is not None]
-    return [run for run in timed if how_timed(run.cost) != how_timed(timed[0].cost)]
+    return _unlike_the_first(comparison, "seconds_per_volume", how_timed)[1]
+
+
+def counted_otherwise(comparison: Comparison) -> list[ScoredRun]:
+    """Return the runs whose operations were counted on another volume than the first such run's."""
+    return _unlike_the_first(comparison, "gmac_per_volume", lambda cost: cost.volume)[1]
+
+
+def _unlike_the_first(
+    comparison: Comparison, key: str, way: Callable[[Cost], str | None]
+) -> tuple[ScoredRun | None, list[ScoredRun]]:
+    """Return the first run with a figure, and those that have it by another way of measuring."""
+    measured = [run for run in comparison.runs if getattr(run.cost, key) is not None]
+    first = measured[0] if measured else None
+    return first, [run for run in measured if way(run.cost) != way(first.cost)]
 
 
 def timing_sentence(comparison: Comparison) -> str | None:
     """Say whose seconds do not compare with the others'; None when all were measured alike."""
-    otherwise = timed_otherwise(comparison)
+    first, otherwise = _unlike_the_first(comparison, "seconds_per_volume", how_timed)
+    return _do_not_compare("Seconds per volume were measured in another way", otherwise, first)
+
+
+def counting_sentence(comparison: Comparison) -> str | None:
+    """Say whose operations do not compare with the others'; None when all are of one volume."""
+    first, otherwise = _unlike_the_first(comparison, "gmac_per_volume", lambda cost: cost.volume)
+    return _do_not_compare("Operations (GMAC) were counted on another volume", otherwise, first)
+
+
+def _do_not_compare(what: str, otherwise: list[ScoredRun], first: ScoredRun | None) -> str | None:
     if not otherwise:
         return None
     names = ", ".join(run.name for run in otherwise)
-    timed = next(run for run in comparison.runs if run.cost.seconds_per_volume is not None)
     return (
-        f"Seconds per volume were measured in another way for {names} than for {timed.name} (see the note "
-        "under the cost of inference): do not compare them."
+        f"{what} for {names} than for {first.name} (see the note under the cost of inference): do not "
+        "compare them."
     )
 
 

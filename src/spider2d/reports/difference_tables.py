@@ -88,7 +88,9 @@ def _difference_table(comparison: Comparison, metric: tuple[str, str, int], grou
         "found), and their patients. The rest is over patients, one mean difference each: mean, two-sided "
         "95 % interval by Student's t, p by Wilcoxon's signed-rank test, r = matched-pairs rank-biserial "
         "correlation (Kerby 2014), -1 to 1. Means of the accuracy table are over series and differ a little. "
-        "Holm's correction is over the rows of one group of series.",
+        "Holm's correction is over the rows of one group of series. "
+        '"n too small", "too few differ": with so few patients, or so few whose difference is not zero, no p '
+        f"of this test is below {ALPHA:g}.",
         text_columns=3,
         folded=not over_all,
     )
@@ -104,15 +106,17 @@ def _row(difference: Difference, digits: int) -> tuple[str, ...]:
         str(paired.n_cases),
         str(paired.n_patients),
         sign + with_interval(paired.mean, paired.interval, digits),
-        _p_cell(paired.p_value, paired.n_patients),
-        _p_cell(difference.holm_p, paired.n_patients),
+        _p_cell(paired.p_value, paired),
+        _p_cell(difference.holm_p, paired),
         number(paired.rank_biserial if paired.n_patients > 1 else None, 2),
     )
 
 
-def _p_cell(p: float, n_patients: int) -> str:
-    """Return a p-value; where the test can never be significant, it says so."""
-    return p_value(p) + (", n too small" if smallest_p(n_patients) >= ALPHA else "")
+def _p_cell(p: float, paired: PairedDifference) -> str:
+    """Return a p-value, with a remark where the test can never be significant, and why."""
+    if smallest_p(paired.n_patients) >= ALPHA:
+        return f"{p_value(p)}, n too small"
+    return p_value(p) + (", too few differ" if smallest_p(paired.n_nonzero) >= ALPHA else "")
 
 
 def power_sentence(comparison: Comparison) -> str | None:

@@ -11,7 +11,7 @@ from spider2d.baselines.published import COMPARABLE, HIDDEN_TEST_SET, figures_of
 from spider2d.labels import STRUCTURES
 from spider2d.reports.charts import GRID, INK, finish, method_colour, new_figure, plain
 from spider2d.reports.comparison import Comparison
-from spider2d.reports.cost_tables import timing_sentence
+from spider2d.reports.cost_tables import counting_sentence, timing_sentence
 from spider2d.reports.difference_tables import Difference, dice_differences
 from spider2d.reports.document import Picture
 from spider2d.reports.published_table import why_not_comparable
@@ -153,9 +153,11 @@ def cost_chart(comparison: Comparison) -> Picture | None:
     )
     if missing:
         caption += f" Not in every panel, because not measured: {', '.join(missing)}."
-    timing = timing_sentence(comparison)
-    if timing and "seconds_per_volume" in [key for key, _, _ in known]:
-        caption += f" {timing}"
+    remarks = {
+        "gmac_per_volume": counting_sentence(comparison),
+        "seconds_per_volume": timing_sentence(comparison),
+    }
+    caption += "".join(f" {remarks[key]}" for key, _, _ in known if remarks.get(key))
     return finish(figure, "cost", caption)
 
 

@@ -1,7 +1,8 @@
-"""Is the first method within a margin of another one? One-sided, with the margin stated beforehand.
+"""Is the first method not worse than another by more than a margin? The margin is stated beforehand.
 
-The lower 95 % bound of the mean difference (Student's t over patients) must lie above minus the margin. That
-a bound does not is no proof of the contrary, and the sentences say so.
+One-sided: how much better it may be is not asked. The lower 95 % bound of the mean difference (Student's t
+over patients) must lie above minus the margin. That a bound does not is no proof of the contrary, and the
+sentences say so.
 """
 
 import numpy as np
@@ -18,7 +19,7 @@ def is_shown(difference: Difference, margin: float) -> bool:
 
 
 def non_inferiority_sentences(comparison: Comparison) -> list[str]:
-    """Say for every pair in which structures the first method is within the margin of the other."""
+    """Say for every pair in which structures the first method is not worse by more than the margin."""
     differences = dice_differences(comparison)
     return [
         _pair_sentence([d for d in differences if d.other is other], comparison.margin_dice)
@@ -30,16 +31,19 @@ def _pair_sentence(differences: list[Difference], margin: float) -> str:
     first, other = differences[0].first.name, differences[0].other.name
     if all(np.isnan(d.paired.lower_bound) for d in differences):
         n = max(d.paired.n_patients for d in differences)
-        question = f"Whether {first} is within {margin:g} Dice of {other} cannot be said"
+        question = f"Whether {first} is worse than {other} by more than {margin:g} Dice cannot be said"
         return f"{question}: patients with both values: {n}, needed: 2."
     shown = [_facts(d) for d in differences if is_shown(d, margin)]
     open_ = [_facts(d) for d in differences if not is_shown(d, margin)]
-    within = f"{first} is within {margin:g} Dice of {other} with 95 % confidence"
+    claim = f"{first} is not worse than {other} by more than {margin:g} Dice (95 % confidence)"
     if not open_:
-        return f"{within}: {', '.join(shown)}."
+        return f"{claim}: {', '.join(shown)}."
     if not shown:
-        return f"It is NOT shown that {within}: {', '.join(open_)}."
-    return f"{within} for {', '.join(shown)}. It is NOT shown for {', '.join(open_)}."
+        return (
+            f"It is NOT shown that {first} is at most {margin:g} Dice worse than {other} (95 % confidence): "
+            f"{', '.join(open_)}."
+        )
+    return f"{claim} for {', '.join(shown)}. It is NOT shown for {', '.join(open_)}."
 
 
 def _facts(difference: Difference) -> str:
@@ -56,9 +60,9 @@ def non_inferiority_table(comparison: Comparison) -> Table:
     rows = [_row(difference, margin) for difference in dice_differences(comparison)]
     columns = ("comparison", "structure", "patients", "mean difference", "lower 95 % bound")
     return Table(
-        (*columns, f"within {margin:g} Dice?", "smallest margin that holds"),
+        (*columns, f"not worse by more than {margin:g}?", "smallest margin that holds"),
         tuple(rows),
-        f"Non-inferiority: is the first method within {margin:g} Dice of the other?",
+        f"Non-inferiority: is the first method not worse than the other by more than {margin:g} Dice?",
         "Mean over patients of each patient's mean difference, first minus other; one-sided 95 % bound by "
         "Student's t over patients. Each row stands by itself, without correction for their number. \"Not "
         'shown" means that these data do not show it, not that the opposite is shown. A margin chosen after '

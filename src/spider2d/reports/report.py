@@ -1,11 +1,13 @@
 """What stands in the report, and in which order."""
 
 from spider2d import __version__
+from spider2d.errors import NoPicturesError
 from spider2d.labels import STRUCTURES
 from spider2d.reports.case_pictures import draw_case, draw_disagreement
-from spider2d.reports.case_volumes import read_case, why_no_pictures
+from spider2d.reports.case_volumes import read_case
+from spider2d.reports.charts import literal_text
 from spider2d.reports.comparison import Comparison
-from spider2d.reports.cost_tables import cost_table, timed_otherwise, training_table
+from spider2d.reports.cost_tables import cost_table, counted_otherwise, timed_otherwise, training_table
 from spider2d.reports.difference_tables import difference_tables
 from spider2d.reports.disagreement import (
     RANKING,
@@ -24,15 +26,15 @@ from spider2d.reports.warnings import make_warnings
 from spider2d.reports.wording import amount, number, with_interval
 
 
+@literal_text
 def make_document(comparison: Comparison) -> Document:
     """Return the report of a comparison; one run alone is shown beside the published figures.
 
     Raises:
-        ComparisonError: A label file or image needed for the pictures is missing or on another grid.
-        VolumeError: Such a file cannot be read.
+        VolumeError: An image needed for the pictures cannot be read.
     """
     paired = bool(comparison.pairs)
-    cases = [_cases(comparison), *([_disagreement(comparison)] if paired else [])]  # first: files may lack
+    cases = [_cases(comparison), *([_disagreement(comparison)] if paired else [])]
     parts = [_accuracy(comparison), *([_differences(comparison)] if paired else [_published(comparison)])]
     parts += [_cost(comparison), _sequences(comparison), *([_published(comparison)] if paired else [])]
     parts += [*cases, _provenance(comparison)]
@@ -46,12 +48,13 @@ def _answer(comparison: Comparison) -> list[str]:
     for run in comparison.runs:
         dice = [f"{s} {with_interval(*figure_of(run, f'{s}_dice'), 3)}" for s in STRUCTURES]
         cost = run.cost
+        other_volume = " (on another volume)" if run in counted_otherwise(comparison) else ""
         other_way = " (measured another way)" if run in timed_otherwise(comparison) else ""
         costs = [
             f"{amount(value)} {unit}"
             for value, unit in (
                 (cost.parameters and cost.parameters / 1e6, "M parameters"),
-                (cost.gmac_per_volume, "GMAC per volume"),
+                (cost.gmac_per_volume, f"GMAC per volume{other_volume}"),
                 (cost.seconds_per_volume, f"s per volume on a CPU{other_way}"),
             )
             if value
@@ -90,10 +93,15 @@ def _cost(comparison: Comparison) -> Section:
 
 
 def _cases(comparison: Comparison) -> Section:
-    missing = why_no_pictures(comparison)
+    title = "Best, median and worst case"
     ranked = "Ranked by the mean Dice over all structures of a series, averaged over the methods."
-    if missing:
-        return Section("Best, median and worst case", (ranked, missing))
+    try:
+        return Section(title, (ranked,), tuple(_case_pictures(comparison)))
+    except NoPicturesError as error:
+        return Section(title, (ranked, str(error)))
+
+
+def _case_pictures(comparison: Comparison) -> list[Picture]:
     pictures = []
     for chosen in chosen_cases(comparison):
         title = f"{chosen.title}: {chosen.name}"
@@ -101,7 +109,7 @@ def _cases(comparison: Comparison) -> Section:
         png = draw_case(read_case(comparison, chosen.name), captions, title)
         words = ", ".join(f"{name} {text}" for name, text in captions.items())
         pictures.append(Picture(f"case_{chosen.title}", png, f"{title}. {words}."))
-    return Section("Best, median and worst case", (ranked,), tuple(pictures))
+    return pictures
 
 
 def dice_captions(comparison: Comparison, case: str) -> dict[str, str]:
@@ -111,9 +119,12 @@ def dice_captions(comparison: Comparison, case: str) -> dict[str, str]:
 
 def _disagreement(comparison: Comparison) -> Section:
     tables = [table for table in (case_table(comparison), instance_table(comparison)) if table.rows]
-    pictures = [] if why_no_pictures(comparison) else _disagreement_pictures(comparison)
-    sentences = () if tables else ("The methods agree in every case.",)
-    return Section("Where the methods disagree", sentences, (*pictures, *tables))
+    sentences = [] if tables else ["The methods agree in every case."]
+    try:
+        pictures = _disagreement_pictures(comparison)
+    except NoPicturesError as error:
+        pictures, sentences = [], [*sentences, str(error)]
+    return Section("Where the methods disagree", tuple(sentences), (*pictures, *tables))
 
 
 def _disagreement_pictures(comparison: Comparison) -> list[Picture]:

@@ -3,12 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from spider2d.cli import quoted
 from spider2d.errors import ComparisonError
 from spider2d.evaluation.spider_score import OFFICIAL_NAMES
 from spider2d.evaluation.strict_score import OVERALL
 from spider2d.labels import STRUCTURES
-
-SCORE_AGAIN = "Score it again: python src/evaluate_volumes.py --predictions PREDICTIONS --output {}"
 
 _TOP_KEYS = ("subset", "cases", "not_scored", "references", "predictions", "references_digest")
 _METRICS = ("dice", "asd_mm", "hd95_mm", "surface_dice_1mm", "detection_rate", "panoptic_quality")
@@ -24,7 +23,37 @@ CASE_COLUMNS = (
     *STRICT_NAMES,
     *(f"{structure}_{count}" for structure in STRUCTURES for count in _COUNTS),
 )
-INSTANCE_COLUMNS = ("case", "structure", "reference_label", "dice")
+INSTANCE_COLUMNS = (
+    *("case", "structure", "dice"),
+    *("reference_label", "prediction_label", "reference_volume_ml", "prediction_volume_ml"),
+)
+
+
+def score_again(folder: Path) -> str:
+    """Say what to type when a folder of scores cannot be used."""
+    return (
+        "Score it again: python src/evaluate_volumes.py --references MASKS --predictions PREDICTIONS "
+        f"--output {quoted(folder)} (or --dataset DATASET --subset validation in place of --references)"
+    )
+
+
+def evaluate_command(metrics: Mapping, predictions: Path | str, output: Path | str) -> str:
+    """Return the command that scores label files as those of ``metrics`` were: references, subset, 2D or not.
+
+    Args:
+        metrics: Content of ``metrics.json`` whose references are wanted.
+        predictions: Folder of label files.
+        output: Folder of scores to write.
+    """
+    masks, subset = Path(metrics["references"]), metrics["subset"]
+    words = ["python src/evaluate_volumes.py --references", quoted(metrics["references"])]
+    if subset is not None:
+        dataset = masks.parent if masks.name == "masks" else "DATASET"
+        words.append(f"--dataset {quoted(dataset)} --subset {subset}")
+    if metrics.get("rows_2d"):
+        words.append(f"--rows-2d {metrics['rows_2d']}")
+    words.append(f"--predictions {quoted(predictions)} --output {quoted(output)}")
+    return " ".join(words)
 
 
 def check_columns(columns: Sequence[str], needed: Sequence[str], path: Path) -> None:
@@ -36,7 +65,7 @@ def check_columns(columns: Sequence[str], needed: Sequence[str], path: Path) -> 
     missing = [name for name in needed if name not in columns]
     if missing:
         raise ComparisonError(
-            f"{path}: incomplete, no column {missing[0]!r} in it. {SCORE_AGAIN.format(path.parent)}"
+            f"{path}: incomplete, no column {missing[0]!r} in it. {score_again(path.parent)}"
         )
 
 
@@ -53,7 +82,7 @@ def check_metrics(metrics: Mapping, path: Path) -> None:
     if metrics["subset"] not in SUBSETS:
         raise _damaged(path, ("subset",), "'training', 'validation' or null", metrics["subset"])
     if not metrics["cases"]:
-        raise ComparisonError(f"{path}: incomplete, it holds no case. {SCORE_AGAIN.format(path.parent)}")
+        raise ComparisonError(f"{path}: incomplete, it holds no case. {score_again(path.parent)}")
     for keys in _figures():
         _check_number(metrics, keys, path)
     _check_intervals(metrics, ("confidence_intervals",), path)
@@ -110,13 +139,11 @@ def _find(metrics: Mapping, keys: tuple[str, ...], path: Path) -> object:
     for depth, key in enumerate(keys, start=1):
         if not isinstance(value, Mapping) or key not in value:
             missing = ".".join(keys[:depth])
-            raise ComparisonError(
-                f"{path}: incomplete, no {missing!r} in it. {SCORE_AGAIN.format(path.parent)}"
-            )
+            raise ComparisonError(f"{path}: incomplete, no {missing!r} in it. {score_again(path.parent)}")
         value = value[key]
     return value
 
 
 def _damaged(path: Path, keys: tuple[str, ...], needed: str, found: object) -> ComparisonError:
     what = f"{'.'.join(keys)} is {found!r}, needed is {needed}"
-    return ComparisonError(f"{path}: damaged, {what}. {SCORE_AGAIN.format(path.parent)}")
+    return ComparisonError(f"{path}: damaged, {what}. {score_again(path.parent)}")

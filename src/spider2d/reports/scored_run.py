@@ -13,10 +13,10 @@ from spider2d.evaluation.score_output import SCHEMA
 from spider2d.reports.score_checks import (
     CASE_COLUMNS,
     INSTANCE_COLUMNS,
-    SCORE_AGAIN,
     check_columns,
     check_metrics,
     check_sequences,
+    score_again,
 )
 from spider2d.reports.study import RunSource
 
@@ -46,6 +46,14 @@ class InstanceDice:
 
 
 @dataclass(frozen=True)
+class LabelVolumes:
+    """Volume in ml of each label value of one case, as it was scored: the fingerprint of its two files."""
+
+    reference: Mapping[int, float]
+    prediction: Mapping[int, float]
+
+
+@dataclass(frozen=True)
 class ScoredRun:
     """Everything a comparison knows of one method.
 
@@ -56,6 +64,7 @@ class ScoredRun:
         metrics: Content of ``metrics.json``.
         cases: Rows of ``per_case.csv`` by case, in the order of the file.
         instances: Reference structures of ``per_structure.csv``.
+        label_volumes: The volumes of every label by case; a case without any label is not in it.
         cost: What is known of its cost; empty without a cost file.
         predictions: Folder of its label files, or None when it is not there.
     """
@@ -66,6 +75,7 @@ class ScoredRun:
     metrics: Mapping
     cases: Mapping[str, CaseScores]
     instances: tuple[InstanceDice, ...]
+    label_volumes: Mapping[str, LabelVolumes]
     cost: Cost
     predictions: Path | None
 
@@ -82,15 +92,12 @@ def read_run(source: RunSource) -> ScoredRun:
     metrics = _read_metrics(folder)
     cases = {row["case"]: _case(row, folder) for row in _read_csv(folder, CASES_NAME, CASE_COLUMNS)}
     check_sequences(metrics, sorted({case.sequence for case in cases.values()}), folder / METRICS_NAME)
-    instances = tuple(
-        _instance(row, folder)
-        for row in _read_csv(folder, INSTANCES_NAME, INSTANCE_COLUMNS)
-        if row["reference_label"]
-    )
+    structures = _read_csv(folder, INSTANCES_NAME, INSTANCE_COLUMNS)
+    instances = tuple(_instance(row, folder) for row in structures if row["reference_label"])
     if sorted(cases) != sorted(metrics["cases"]) or not {i.case for i in instances} <= set(cases):
         raise ComparisonError(
             f"{folder}: {METRICS_NAME}, {CASES_NAME} and {INSTANCES_NAME} hold different cases. "
-            + SCORE_AGAIN.format(folder)
+            + score_again(folder)
         )
     cost_path = source.cost or folder / COST_NAME
     cost = read_cost(cost_path) if source.cost or cost_path.is_file() else Cost()
@@ -102,6 +109,7 @@ def read_run(source: RunSource) -> ScoredRun:
         metrics=metrics,
         cases=cases,
         instances=instances,
+        label_volumes=_label_volumes(structures, folder),
         cost=cost,
         predictions=predictions if predictions.is_dir() else None,
     )
@@ -114,12 +122,12 @@ def _read_metrics(folder: Path) -> dict:
         metrics = json.loads(text)
     except json.JSONDecodeError as error:
         raise ComparisonError(
-            f"{path}: damaged, not readable as JSON ({error}). " + SCORE_AGAIN.format(folder)
+            f"{path}: damaged, not readable as JSON ({error}). " + score_again(folder)
         ) from error
     found = metrics.get("schema") if isinstance(metrics, dict) else None
     if found != SCHEMA:
         raise ComparisonError(
-            f"{path}: needed are scores of schema {SCHEMA}, found {found}. " + SCORE_AGAIN.format(folder)
+            f"{path}: needed are scores of schema {SCHEMA}, found {found}. " + score_again(folder)
         )
     check_metrics(metrics, path)
     return metrics
@@ -129,19 +137,18 @@ def _read_text(folder: Path, name: str) -> str:
     path = folder / name
     if not path.is_file():
         raise ComparisonError(
-            f"{path}: no such file. Needed: a folder written by evaluate_volumes.py. "
-            + SCORE_AGAIN.format(folder)
+            f"{path}: no such file. Needed: a folder written by evaluate_volumes.py. " + score_again(folder)
         )
     try:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise ComparisonError(f"{path}: damaged, not UTF-8. " + SCORE_AGAIN.format(folder)) from error
+        raise ComparisonError(f"{path}: damaged, not UTF-8. " + score_again(folder)) from error
 
 
 def _read_csv(folder: Path, name: str, needed: Sequence[str]) -> list[dict[str, str]]:
     rows = list(csv.DictReader(_read_text(folder, name).splitlines()))
     if not rows or any(None in row or None in row.values() for row in rows):
-        raise ComparisonError(f"{folder / name}: empty or cut short. " + SCORE_AGAIN.format(folder))
+        raise ComparisonError(f"{folder / name}: empty or cut short. " + score_again(folder))
     check_columns(list(rows[0]), needed, folder / name)
     return rows
 
@@ -151,9 +158,7 @@ def _case(row: Mapping[str, str], folder: Path) -> CaseScores:
         identity = [row[name] for name in ("case", "patient", "sequence", "reference_digest")]
         values = {key: _number(value) for key, value in row.items() if key not in _TEXT_COLUMNS}
     except ValueError as error:
-        raise ComparisonError(
-            f"{folder / CASES_NAME}: damaged ({error}). " + SCORE_AGAIN.format(folder)
-        ) from error
+        raise ComparisonError(f"{folder / CASES_NAME}: damaged ({error}). " + score_again(folder)) from error
     return CaseScores(*identity, values)
 
 
@@ -162,8 +167,23 @@ def _instance(row: Mapping[str, str], folder: Path) -> InstanceDice:
         return InstanceDice(row["case"], row["structure"], int(row["reference_label"]), _number(row["dice"]))
     except ValueError as error:
         raise ComparisonError(
-            f"{folder / INSTANCES_NAME}: damaged ({error}). " + SCORE_AGAIN.format(folder)
+            f"{folder / INSTANCES_NAME}: damaged ({error}). " + score_again(folder)
         ) from error
+
+
+def _label_volumes(rows: Sequence[Mapping[str, str]], folder: Path) -> dict[str, LabelVolumes]:
+    volumes: dict[str, LabelVolumes] = {}
+    try:
+        for row in rows:
+            of_case = volumes.setdefault(row["case"], LabelVolumes({}, {}))
+            for side, of_label in (("reference", of_case.reference), ("prediction", of_case.prediction)):
+                if row[f"{side}_label"]:
+                    of_label[int(row[f"{side}_label"])] = float(row[f"{side}_volume_ml"])
+    except ValueError as error:
+        raise ComparisonError(
+            f"{folder / INSTANCES_NAME}: damaged ({error}). " + score_again(folder)
+        ) from error
+    return volumes
 
 
 def _number(cell: str) -> float:

@@ -21,6 +21,7 @@ class PairedDifference:
     Attributes:
         n_cases: Cases with a value of both methods.
         n_patients: Their patients.
+        n_nonzero: Those whose mean difference is not zero; the signed-rank test sees no others.
         mean: Mean over patients of each patient's mean difference. With unlike numbers of series per patient
             it is not the difference of the two means over series.
         interval: Its two-sided 95 % interval by Student's t over patients; NaN below two patients.
@@ -31,6 +32,7 @@ class PairedDifference:
 
     n_cases: int
     n_patients: int
+    n_nonzero: int
     mean: float
     interval: tuple[float, float]
     lower_bound: float
@@ -51,12 +53,13 @@ def compare_paired(first: np.ndarray, other: np.ndarray, patients: np.ndarray) -
     """
     both = np.isfinite(first) & np.isfinite(other)
     if not both.any():
-        return PairedDifference(0, 0, np.nan, (np.nan, np.nan), np.nan, np.nan, np.nan)
+        return PairedDifference(0, 0, 0, np.nan, (np.nan, np.nan), np.nan, np.nan, np.nan)
     differences = (first - other)[both]
     per_patient = patient_means(differences, patients[both])
     return PairedDifference(
         n_cases=len(differences),
         n_patients=len(per_patient),
+        n_nonzero=int(np.count_nonzero(per_patient)),
         mean=float(per_patient.mean()),
         interval=two_sided_interval(per_patient),
         lower_bound=lower_bound(per_patient),
@@ -81,9 +84,13 @@ def signed_rank_p(differences: np.ndarray) -> float:
     return float(stats.wilcoxon(differences[differences != 0]).pvalue)
 
 
-def smallest_p(n_patients: int) -> float:
-    """Return the smallest two-sided p the signed-rank test can give: all differences of one sign."""
-    return min(1.0, 2.0 ** (1 - n_patients))
+def smallest_p(n_differences: int) -> float:
+    """Return the smallest two-sided p the signed-rank test can give: all differences of one sign.
+
+    Args:
+        n_differences: Number of differences that are not zero; the test leaves the others out.
+    """
+    return min(1.0, 2.0 ** (1 - n_differences))
 
 
 def rank_biserial(differences: np.ndarray) -> float:

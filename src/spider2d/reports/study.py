@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from spider2d.config import ConfigModel, load_config
+from spider2d.config import ConfigModel, check_config, load_config
 from spider2d.cost_file import Dimension
 from spider2d.errors import ComparisonError
 
@@ -19,6 +19,8 @@ Text = Annotated[str, Field(min_length=1)]
 
 REFERENCE_FOLDER = "reference masks"
 """Folder of the references among the runs in TensorBoard."""
+FIXED_PANELS = ("image", "reference")
+"""What stands beside the methods in every picture of a case; no method may have such a name."""
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.,() +-]")
 
 
@@ -64,14 +66,14 @@ def parse_study(words: Sequence[str]) -> Study:
         words: Either one YAML file, or any number of ``NAME=FOLDER``.
 
     Raises:
-        ComparisonError: Another form, a name that occurs twice or gives the same TensorBoard folder as
-            another, or a run that is also called skipped.
-        ConfigError: The YAML file is missing or not valid.
+        ComparisonError: Another form, a name that occurs twice, gives the same TensorBoard folder as another
+            or is that of a fixed panel, or a run that is also called skipped.
+        ConfigError: The YAML file is missing or not valid, or a name is too long.
     """
     if len(words) == 1 and Path(words[0]).suffix in (".yaml", ".yml"):
         study = load_config(Study, Path(words[0]))
     else:
-        study = Study(runs=tuple(_parse_run(word) for word in words))
+        study = check_config(Study, {"runs": [_parse_run(word) for word in words]}, "the command line")
     _check_names(study)
     return study
 
@@ -86,6 +88,12 @@ def _check_names(study: Study) -> None:
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise ComparisonError(f"two runs are called {repeated[0]!r}; give each its own name, as in 2D=FOLDER")
+    fixed = [name for name in names if name.casefold() in FIXED_PANELS]
+    if fixed:
+        raise ComparisonError(
+            f"a run cannot be called {fixed[0]!r}: in the pictures of cases that is a panel beside the "
+            "methods. Give it another name, as in 2D=FOLDER"
+        )
     both = sorted(set(names) & set(study.skipped))
     if both:
         raise ComparisonError(
@@ -113,10 +121,11 @@ def _check_folders(names: Sequence[str]) -> None:
         taken[folder.casefold()] = name
 
 
-def _parse_run(word: str) -> RunSource:
+def _parse_run(word: str) -> dict[str, str]:
+    """Return name and scores of a run, not yet checked."""
     name, equals, folder = word.partition("=")
     if not (equals and name.strip() and folder):
         raise ComparisonError(
             f"{word}: write a run as NAME=FOLDER, for example 2D=runs/a/scores (or give one study file .yaml)"
         )
-    return RunSource(name=name.strip(), scores=Path(folder))
+    return {"name": name.strip(), "scores": folder}

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from spider2d.evaluation.bootstrap import MIN_PATIENTS
 from spider2d.labels import STRUCTURES
 from spider2d.reports.comparison import Comparison
 from spider2d.reports.document import Table
@@ -29,7 +30,7 @@ def accuracy_table(comparison: Comparison) -> Table:
         "Strict figures: true spacing, one-to-one matching, a missed structure counts as Dice 0. Distances "
         "are over the detected ones, so that a method which misses the hard ones looks better in them. "
         "Panoptic quality (Kirillov et al., CVPR 2019) falls with missed, extra and inexact structures. "
-        "Means over series; intervals by resampling patients.",
+        f"Means over series; intervals by resampling patients, none below {MIN_PATIENTS} patients.",
         text_columns=3,
     )
 
@@ -83,8 +84,8 @@ def _sequence_table(comparison: Comparison, metric: str, title: str, digits: int
         ("structure", "series", "n", *(run.name for run in comparison.runs)),
         tuple(rows),
         f"{title} by sequence",
-        "Mean over series [95 % interval]; no interval below two patients. (n ...): series with a value, "
-        "where not all have one: a distance needs a structure that was found.",
+        f"Mean over series [95 % interval]; no interval below {MIN_PATIENTS} patients. (n ...): series "
+        "with a value, where not all have one: a distance needs a structure that was found.",
         text_columns=2,
     )
 

@@ -13,9 +13,10 @@ from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
 from spider2d.baselines.published import COMPARABLE, figures_of
+from spider2d.errors import NoPicturesError
 from spider2d.labels import STRUCTURES
 from spider2d.reports.case_pictures import overlay_panels
-from spider2d.reports.case_volumes import read_case, why_no_pictures
+from spider2d.reports.case_volumes import read_case
 from spider2d.reports.comparison import Comparison
 from spider2d.reports.disagreement import chosen_cases
 from spider2d.reports.published_table import why_not_comparable
@@ -90,14 +91,15 @@ def _interval_tag(structure: str, metric: str, side: str) -> str:
 def _layout(comparison: Comparison) -> dict:
     """Return the charts of the custom-scalars page: all series with intervals first, then each sequence."""
     position, title, _ = _groups(comparison)[0]
-    layout: dict[str, dict] = {"2D against 3D": {}, "with 95 % intervals": {}}
+    layout: dict[str, dict] = {"2D against 3D": {}}
     for metric, name in CHART_NAMES.items():
         for structure in STRUCTURES:
             chart = f"{name}, {structure}"
             tag = scalar_tag(position, title, structure, metric)
             bounds = [_interval_tag(structure, metric, side) for side in ("lower", "upper")]
             layout["2D against 3D"][chart] = ["Multiline", [re.escape(tag)]]
-            layout["with 95 % intervals"][chart] = ["Margin", [tag, *bounds]]
+            if any(figure_of(run, f"{structure}_{metric}")[1] for run in comparison.runs):
+                layout.setdefault("with 95 % intervals", {})[chart] = ["Margin", [tag, *bounds]]
     for position, title, _ in _groups(comparison)[1:]:
         layout[title] = {
             f"{name}, {structure}": [
@@ -141,14 +143,15 @@ def _write_hparams(writer: SummaryWriter, own: dict, columns: dict, final: dict[
 
 
 def _pictures(comparison: Comparison) -> dict[str, dict]:
-    """Return {method, "image" or "reference": {tag: picture}} of the chosen cases."""
-    if why_no_pictures(comparison):
-        return {}
+    """Return {method, "image" or "reference": {tag: picture}} of the chosen cases; none where files lack."""
     pictures: dict[str, dict] = {}
-    for number, chosen in enumerate(chosen_cases(comparison), start=1):
-        tag = f"{number}_{chosen.title}_case/{chosen.name}"
-        for title, panel in overlay_panels(read_case(comparison, chosen.name)).items():
-            pictures.setdefault(title, {})[tag] = panel
+    try:
+        for number, chosen in enumerate(chosen_cases(comparison), start=1):
+            tag = f"{number}_{chosen.title}_case/{chosen.name}"
+            for title, panel in overlay_panels(read_case(comparison, chosen.name)).items():
+                pictures.setdefault(title, {})[tag] = panel
+    except NoPicturesError:  # the report says why
+        return {}
     return pictures
 
 

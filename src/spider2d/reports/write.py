@@ -24,7 +24,7 @@ def write_comparison(comparison: Comparison, output: Path) -> list[Path]:
         The files and folders written.
 
     Raises:
-        ComparisonError: A file needed for the pictures is missing or on another grid.
+        VolumeError: An image needed for the pictures cannot be read.
         OSError: The folder cannot be written.
     """
     document = make_document(comparison)
