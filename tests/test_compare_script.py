@@ -74,7 +74,7 @@ def test_synthetic_data_is_said_first_and_in_every_published_row(page, markdown)
 
 
 def test_tables_hold_the_scores(markdown):
-    assert "| vertebra | a \\<b> | 2D | 1.000 | 0.00 |" in markdown  # three patients give no interval
+    assert "| vertebra | a \\<b> | 2D | 1.000 [1.000, 1.000] | 0.00 [0.00, 0.00] |" in markdown
     assert "| 12/12 | 0 | 1.000 |" in markdown  # three vertebrae in each of four series
     assert re.search(r"\| a \\<b> \| 2D \| n/a \| 3 \| n/a \| n/a \| 12\.5 \| n/a", markdown)
     assert re.search(r"\| 3D\\\|x \| n/a \| n/a \| n/a", markdown)  # no cost file: nothing is guessed
@@ -205,7 +205,7 @@ def test_tensorboard_has_overlays_table_and_layout(written):
     }
     assert "custom_scalars__config__" in tags["tensors"]
     layout = first.Tensors("custom_scalars__config__")[0].tensor_proto.string_val[0]
-    assert b"2D against 3D" in layout and b"intervals" not in layout  # three patients give none to draw
+    assert b"2D against 3D" in layout and b"intervals" in layout
     plugin = first.summary_metadata["_hparams_/session_start_info"].plugin_data
     assert plugin.plugin_name == "hparams" and b"million_parameters" in plugin.content
     series = [point.value for point in first.Scalars("6_series_sorted_by_Dice/disc")]

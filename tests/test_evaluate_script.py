@@ -112,7 +112,7 @@ def test_official_figures_reach_the_files(tmp_path):
 
 def test_cost_file_of_a_former_scoring_is_noted(folders, capsys):
     assert evaluate(folders) == 0
-    assert "note:" not in capsys.readouterr().out
+    assert "was there before" not in capsys.readouterr().out
     (folders[2] / "cost.json").write_text("{}")
     assert evaluate(folders) == 0
     assert f"note: {folders[2] / 'cost.json'} was there before and stays" in capsys.readouterr().out
@@ -121,7 +121,7 @@ def test_cost_file_of_a_former_scoring_is_noted(folders, capsys):
 
 def test_names_that_give_no_patient_are_noted(folders, capsys):
     assert evaluate(folders) == 0
-    assert "note:" not in capsys.readouterr().out
+    assert "names are not" not in capsys.readouterr().out
     for folder in folders[:2]:
         (folder / "1_t2.mha").rename(folder / "001_T2.mha")
     assert evaluate(folders) == 0

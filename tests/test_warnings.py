@@ -40,7 +40,7 @@ def test_few_patients(written_runs):
 def test_few_patients_of_one_sequence(written_runs):
     """Twelve patients are enough, but four of them are all that T2 has."""
     text = warnings_by_patients(written_runs, [*range(12), *range(4)], ["t1"] * 12 + ["t2"] * 4)
-    assert "Few patients (T2 4): below 10" in text and "below 5 none is given" in text
+    assert "Few patients (T2 4): below 10" in text and "below 3 none is given" in text
 
 
 def warnings_by_patients(root, patients, sequences=None):

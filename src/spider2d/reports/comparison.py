@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from spider2d.cli import quoted
-from spider2d.data.phantom.dataset import NOTE_NAME
+from spider2d.data.phantom.dataset import is_phantom
 from spider2d.data.spider_files import SEQUENCES
 from spider2d.errors import ComparisonError
 from spider2d.reports.score_checks import evaluate_command
@@ -142,16 +142,12 @@ def find_data(dataset: Path | None, runs: Sequence[ScoredRun]) -> DataSource:
             raise ComparisonError(
                 f"{dataset}: no folder {missing[0]} in it; give --dataset a data set folder"
             )
-        return DataSource(dataset, _is_phantom(dataset))
+        return DataSource(dataset, is_phantom(dataset))
     masks = Path(runs[0].metrics["references"])
     root = masks.parent if masks.name == "masks" else masks
     if not all((root / name).is_dir() for name in ("images", "masks")):
         return DataSource(None, None)
-    return DataSource(root, _is_phantom(root))
-
-
-def _is_phantom(root: Path) -> bool:
-    return (root / NOTE_NAME).is_file()
+    return DataSource(root, is_phantom(root))
 
 
 def _sequence_order(sequence: str) -> tuple[int, str]:

@@ -1,12 +1,11 @@
 """What a reader must know before any figure of a report."""
 
-from spider2d.evaluation.bootstrap import MIN_PATIENTS
+from spider2d.evaluation.bootstrap import COVERAGE_OF_FEW, FEW_PATIENTS, MIN_PATIENTS
 from spider2d.evaluation.summary import names_note
 from spider2d.reports.comparison import Comparison
 from spider2d.reports.cost_tables import was_cut_short
 from spider2d.reports.difference_tables import power_sentence
 
-FEW_PATIENTS = 10
 """Below it, percentile-bootstrap intervals are clearly too narrow: in 2000 samples of a normal distribution
 the 95 % interval held the true mean in 83 % with 5 patients, 90 % with 10 and 93 % with 20."""
 
@@ -45,8 +44,8 @@ def _few_patients(comparison: Comparison) -> list[str]:
     differences = " Intervals of differences are by Student's t and allow for it." if comparison.pairs else ""
     return [
         f"Few patients ({', '.join(few)}): below {FEW_PATIENTS} the intervals of means, made by resampling "
-        f"patients, are too narrow (a 95 % interval of {MIN_PATIENTS} patients holds the true mean in about "
-        f"83 % of samples only), and below {MIN_PATIENTS} none is given.{differences}"
+        f"patients, are too narrow (a 95 % interval holds the true mean {COVERAGE_OF_FEW}), and below "
+        f"{MIN_PATIENTS} none is given.{differences}"
     ]
 
 
