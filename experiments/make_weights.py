@@ -1,4 +1,4 @@
-"""Make the shipped checkpoint from nothing: phantoms to validate by, five trainings on random ones, export.
+"""Make the shipped checkpoint from nothing: phantoms to validate by, six trainings on random ones, export.
 
 Runs the documented commands one after the other; a stopped run goes on where it was. How long the training
 takes stands in weights/README.md. From the fourth on each training starts from the mean of the start and the
@@ -41,6 +41,15 @@ LATER_TRAININGS = (
         "data.synthetic.samples_per_series=20",
         "data.beside_bodies_fraction=0.4",
         "loss.slice_dice=1.5",
+    ),
+    (
+        "training.steps=15000",
+        "optimiser.learning_rate=1e-3",
+        "optimiser.ema_decay=0.998",
+        "seed=12",
+        "data.synthetic.samples_per_series=20",
+        "data.beside_bodies_fraction=0.5",
+        "loss.slice_dice=2.0",
     ),
 )
 """Settings of the trainings that go on from former ones."""

@@ -88,24 +88,31 @@ def test_training_steps_are_documented_commands(monkeypatch, tmp_path):
     commands, means = [], []
     monkeypatch.setattr(make_weights.cli, "run_step", lambda title, command: commands.append(command))
     monkeypatch.setattr(make_weights, "export", lambda paths, output: means.append((paths, output)))
-    best = [tmp_path / name / "best.pt" for name in ("run", "run_2", "run_3", "run_4", "run_5")]
-    mean_4, mean_5 = tmp_path / "mean_4.pt", tmp_path / "mean_5.pt"
-    assert make_weights.train(tmp_path) == [mean_5, best[4]]
+    best = [tmp_path / name / "best.pt" for name in ("run", "run_2", "run_3", "run_4", "run_5", "run_6")]
+    mean_4, mean_5, mean_6 = (tmp_path / f"mean_{number}.pt" for number in (4, 5, 6))
+    assert make_weights.train(tmp_path) == [mean_6, best[5]]
     assert [command[0] for command in commands] == [
         "preprocessing/make_phantom.py",
         "preprocessing/extract_slices.py",
-        *["src/train.py"] * 5,
+        *["src/train.py"] * 6,
     ]
     arguments = [load_script("src/train.py").parse_args(command[1:]) for command in commands[2:]]
     assert all(training.config.is_file() and not training.resume for training in arguments)
     configs = [load_train_config(training.config, training.set) for training in arguments]
-    assert [config.init for config in configs] == [None, best[0], best[1], mean_4, mean_5]
-    assert means == [([best[1], best[2]], mean_4), ([mean_4, best[3]], mean_5)]
-    assert len({config.seed for config in configs}) == 5  # other phantoms
+    assert [config.init for config in configs] == [None, best[0], best[1], mean_4, mean_5, mean_6]
+    assert means == [([best[1], best[2]], mean_4), ([mean_4, best[3]], mean_5), ([mean_5, best[4]], mean_6)]
+    assert len({config.seed for config in configs}) == 6  # other phantoms
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "last.pt").touch()
     make_weights.train(tmp_path)
-    assert [command[-1] == "--resume" for command in commands[9:]] == [True, False, False, False, False]
+    assert [command[-1] == "--resume" for command in commands[10:]] == [
+        True,
+        False,
+        False,
+        False,
+        False,
+        False,
+    ]
 
 
 @pytest.mark.parametrize("named", [None, "elsewhere.pt"])
