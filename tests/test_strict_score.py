@@ -5,35 +5,18 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from label_arrays import SPACING_XYZ, random_labels, spine, volume
 
-from spider2d.data.volume import Geometry, Volume
 from spider2d.errors import ScoreError
 from spider2d.evaluation.case_score import score_pair
 from spider2d.evaluation.instance_score import INSTANCE_METRICS
-from spider2d.evaluation.matching import count_overlap, match_one_to_one
 
-SPACING_XYZ = (4.0, 0.5, 0.8)
-LPS = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 ANGLE = math.radians(20)
 OBLIQUE = (
     *(math.cos(ANGLE), -math.sin(ANGLE), 0.0),
     *(math.sin(ANGLE), math.cos(ANGLE), 0.0),
     *(0.0, 0.0, 1.0),
 )
-
-
-def volume(array_zyx, direction=LPS, spacing=SPACING_XYZ):
-    return Volume(array_zyx, Geometry(array_zyx.shape[::-1], spacing, (3.0, -7.0, 11.0), direction))
-
-
-def spine(shape=(23, 17, 7)):
-    """Two vertebrae of 5 x 5 x 3 voxels with a disc of 2 x 5 x 3 between them, and a canal behind them."""
-    labels = np.zeros(shape, dtype=np.uint16)
-    labels[2:7, 3:8, 2:5] = 1
-    labels[7:9, 3:8, 2:5] = 201
-    labels[9:14, 3:8, 2:5] = 2
-    labels[2:18, 10:12, 3:5] = 100
-    return labels
 
 
 def instance(score, **wanted):
@@ -171,57 +154,11 @@ def test_empty_masks_are_scored():
     assert all(math.isnan(v) for name, v in both.items() if not name.endswith("_count"))
 
 
-def test_unknown_labels_are_listed_and_left_out():
-    reference, prediction = spine(), spine()
-    reference[20:22, 3:8, 2:5] = 200
-    prediction[20:22, 3:8, 2:5] = 60
-    score = score_pair(volume(reference), volume(prediction))
-    assert [i.status for i in score.instances if i.structure == "unknown"] == ["not_scored", "not_scored"]
-    assert score.strict == score_pair(volume(spine()), volume(spine())).strict
-    assert "[200]" in score.notes[0]
-    assert "[60]" in score.notes[1]
-
-
-def grey_values(first, n):
-    """A spine with ``n`` more values, one voxel each, on its empty rows."""
-    labels = spine()
-    labels[19:].flat[:n] = np.arange(first, first + n)
-    return labels
-
-
-def test_many_unknown_labels_are_named_in_part():
-    (note,) = score_pair(volume(spine()), volume(grey_values(26, 30))).notes
-    assert note.startswith("30 labels unknown to SPIDER in the prediction")
-    assert note.endswith(": [26, 27, 28, 29, 30, 31, 32, 33, 34, 35, ...]")
-    (note,) = score_pair(volume(spine()), volume(grey_values(230, 2))).notes
-    assert note.endswith(": [230, 231]")
-
-
-def test_an_image_is_no_label_file():
-    with pytest.raises(ScoreError, match=r"the prediction holds 31 values that are no .* \[26, 27,"):
-        score_pair(volume(spine()), volume(grey_values(26, 31)))
-    with pytest.raises(ScoreError, match="the reference holds 31 values .* Give a label file"):
-        score_pair(volume(grey_values(26, 31)), volume(spine()))
-
-
 def test_incomplete_vertebrae_are_vertebrae():
     """100 + number is how the IIS baseline marks a vertebra cut by the field of view."""
     prediction = spine()
     prediction[prediction == 2] = 102
     assert score_pair(volume(spine()), volume(prediction)).strict["vertebra_dice"] == 1
-
-
-@pytest.mark.parametrize("label", [-55, 70000])
-def test_values_that_are_no_labels_are_refused(label):
-    prediction = spine().astype(np.int32)
-    prediction[0, 0, 0] = label
-    with pytest.raises(ScoreError, match=f"the prediction holds the label value {label}"):
-        score_pair(volume(spine()), volume(prediction))
-
-
-def test_arrays_that_are_not_integer_are_refused():
-    with pytest.raises(ValueError, match="integer"):
-        count_overlap(spine().astype(np.float32), spine())
 
 
 @pytest.mark.parametrize(
@@ -240,19 +177,6 @@ def test_differing_grids_are_refused(other, named):
 def test_rounded_grids_are_accepted():
     rounded = volume(spine(), spacing=tuple(float(np.float32(value)) for value in SPACING_XYZ))
     assert score_pair(volume(spine()), rounded).strict["overall_dice"] == 1
-
-
-def test_one_to_one_matching_is_optimal():
-    # Taking the best pair first (0.9) would leave 0.0 for the other row: 0.9 < 0.8 + 0.7.
-    assert match_one_to_one(np.array([[0.9, 0.8], [0.7, 0.0]]), 0.1) == [(0, 1), (1, 0)]
-    assert match_one_to_one(np.array([[0.05, 0.0], [0.0, 0.6]]), 0.1) == [(1, 1)]
-    assert match_one_to_one(np.empty((0, 3)), 0.1) == []
-
-
-def random_labels(rng):
-    labels = rng.choice(np.array([1, 2, 3, 100, 201, 202], dtype=np.uint8), size=(3, 4, 3))
-    labels = labels.repeat(3, 0).repeat(2, 1).repeat(2, 2)
-    return np.where(rng.random(labels.shape) < 0.6, labels, 0)
 
 
 def assert_same_scores(a, b):
@@ -281,21 +205,6 @@ def test_numbers_of_predicted_instances_are_free(seed):
     renumbered = other_numbers[prediction]
     original = score_pair(volume(reference), volume(prediction))
     assert_same_scores(original, score_pair(volume(reference), volume(renumbered)))
-
-
-@given(st.integers(0, 2**32 - 1))
-@settings(max_examples=15, deadline=None)
-def test_overlap_counts_equal_brute_force(seed):
-    rng = np.random.default_rng(seed)
-    reference, prediction = random_labels(rng), random_labels(rng)
-    overlap = count_overlap(reference, prediction)
-    dice = overlap.dice()
-    for r, a in enumerate(overlap.reference_labels):
-        for p, b in enumerate(overlap.prediction_labels):
-            shared = np.sum((reference == a) & (prediction == b))
-            assert dice[r, p] == 2 * shared / (np.sum(reference == a) + np.sum(prediction == b))
-            crops = overlap.crop_pair(r, p)
-            assert [mask.sum() for mask in crops] == [np.sum(reference == a), np.sum(prediction == b)]
 
 
 def test_digest_depends_on_the_reference_only():

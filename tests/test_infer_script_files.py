@@ -1,0 +1,142 @@
+import json
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+from infer_runs import command, run, save_quiet_network, visible, write_two_volumes
+from painted_spine import LPS, paint_volume
+
+from spider2d.data.volume import read_mask, write_volume
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    return save_quiet_network(tmp_path_factory.mktemp("checkpoint") / "tiny.pt")
+
+
+@pytest.fixture
+def images(tmp_path):
+    return write_two_volumes(tmp_path / "scans")
+
+
+def visible_at_all_depths(folder):
+    return {path.relative_to(folder) for path in folder.rglob("*") if path.is_file()}
+
+
+def test_existing_files_are_replaced_or_kept_when_asked(images, checkpoint, tmp_path, capsys):
+    arguments = (images, "--checkpoint", checkpoint, "--output", tmp_path / "out")
+    run(*arguments)
+    mask, report = tmp_path / "out" / "1_t1.mha", tmp_path / "out" / "1_t1.json"
+    mask.write_bytes(b"older")
+    (tmp_path / "out" / "2_t2.json").unlink()  # as after a kill between mask and report
+    assert run(*arguments, "--skip-existing") == 0
+    assert mask.read_bytes() == b"older"
+    assert (tmp_path / "out" / "2_t2.json").exists()
+    assert "there already" in capsys.readouterr().out
+    assert run(*arguments) == 0
+    assert read_mask(mask).array_zyx.shape and report.exists()
+
+
+def test_files_of_a_former_run_that_are_not_replaced_are_removed(images, checkpoint, tmp_path):
+    arguments = (images / "1_t1.mha", "--checkpoint", checkpoint, "--output", tmp_path / "out")
+    run(*arguments, "--preview")
+    run(*arguments, "--format", "nii.gz")
+    assert visible(tmp_path / "out") == ["1_t1.json", "1_t1.nii.gz"]
+
+
+def test_own_label_maps_in_an_input_folder_are_no_images(images, checkpoint, tmp_path):
+    for name in visible(images):
+        (images / name.split(".")[0]).mkdir()
+        (images / name).rename(images / name.split(".")[0] / name)
+    arguments = (images, "--checkpoint", checkpoint, "--output", images / "predictions")
+    before = visible_at_all_depths(images)
+    assert run(*arguments) == 0
+    after = visible_at_all_depths(images)
+    assert len(after - before) == 4  # two label maps, two reports
+    assert run(*arguments) == 0
+    assert visible_at_all_depths(images) == after
+
+
+def test_a_json_file_of_another_program_is_not_replaced(images, checkpoint, capsys):
+    sidecar = images / "2_t2.json"
+    sidecar.write_text('{"EchoTime": 0.1}')
+    assert run(images / "2_t2.nii.gz", "--checkpoint", checkpoint, "--output", images) == 1
+    assert "no report of this program" in capsys.readouterr().err
+    assert sidecar.read_text() == '{"EchoTime": 0.1}' and not (images / "2_t2.mha").exists()
+
+
+@pytest.mark.parametrize("text", ["DefaultCPUAllocator: can't allocate memory", "another defect"])
+def test_memory_that_runs_out_on_the_cpu_is_reported_and_other_defects_are_not_hidden(
+    text, images, checkpoint, tmp_path, capsys, monkeypatch
+):
+    def fail(*_):
+        raise RuntimeError(text)
+
+    monkeypatch.setattr("spider2d.inference.files.segment_volume", fail)
+    arguments = (images, "--checkpoint", checkpoint, "--output", tmp_path / "out", "--device", "cpu")
+    if text == "another defect":
+        with pytest.raises(RuntimeError):
+            run(*arguments)
+    else:
+        assert run(*arguments) == 1
+        assert capsys.readouterr().err.count("out of memory; a smaller --batch-pixels needs less") == 2
+
+
+def test_an_unwritable_output_is_refused_before_anything_is_computed(images, checkpoint, tmp_path, capsys):
+    (tmp_path / "file").write_text("in the way")
+    assert run(images, "--checkpoint", checkpoint, "--output", tmp_path / "file") == 1
+    captured = capsys.readouterr()
+    assert "cannot be written" in captured.err and "--output" in captured.err
+    assert "segmenting" not in captured.err
+    assert (tmp_path / "file").read_text() == "in the way"
+
+
+def test_inputs_of_one_name_are_refused(images, checkpoint, tmp_path, capsys):
+    write_volume(tmp_path / "more" / "1_T1.nii.gz", paint_volume(LPS)[0])
+    code = run(images, tmp_path / "more", "--checkpoint", checkpoint, "--output", tmp_path / "out")
+    error = capsys.readouterr().err
+    assert code == 1 and str(images / "1_t1.mha") in error and "1_T1.nii.gz" in error
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_input_is_never_overwritten(images, checkpoint, capsys):
+    before = (images / "1_t1.mha").read_bytes()
+    assert run(images, "--checkpoint", checkpoint, "--output", images) == 1
+    assert "would replace" in capsys.readouterr().err
+    assert (images / "1_t1.mha").read_bytes() == before
+
+
+def test_a_killed_run_leaves_whole_files_only_and_can_go_on(checkpoint, tmp_path):
+    volume = paint_volume(LPS)[0]
+    for number in range(6):
+        write_volume(tmp_path / "scans" / f"{number}.mha", volume)
+    output = tmp_path / "out"
+    arguments = (
+        tmp_path / "scans",
+        "--checkpoint",
+        checkpoint,
+        "--output",
+        output,
+        "--preview",
+        "--threads",
+        1,
+    )
+    process = subprocess.Popen(command(*arguments), stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not list(output.glob("*.json")) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    finished = sorted(output.glob("*.json"))
+    assert 1 <= len(finished) < 6
+    for path in output.glob("*.mha"):
+        assert read_mask(path).geometry == volume.geometry
+    for path in finished:
+        assert json.loads(path.read_text())["schema"] == 1
+        assert path.with_suffix(".mha").exists() and path.with_suffix(".png").exists()
+    times = {path: path.stat().st_mtime_ns for path in finished}
+    assert run(*arguments, "--skip-existing") == 0
+    assert len(list(output.glob("*.json"))) == 6
+    assert {path: path.stat().st_mtime_ns for path in finished} == times
