@@ -1,7 +1,8 @@
 """Measure speed and peak memory of every stage on the machine at hand.
 
 Phantom series of a fixed size (default 17 x 512 x 512) are written to a temporary folder. Each section runs
-in a process of its own, so that its peak memory is its own; seconds are medians.
+in a process of its own, so that its peak memory is its own. Seconds of making, writing, inference and scoring
+are medians, the others means.
 """
 
 import argparse
@@ -16,7 +17,7 @@ from pathlib import Path
 
 from spider2d import cli
 from spider2d.cost_file import peak_memory_gb
-from spider2d.errors import CheckpointError
+from spider2d.errors import CheckpointError, Spider2dError
 
 CHECKPOINTS = (Path("runs/phantom_2d/best.pt"), Path("demo/runs/phantom_2d/best.pt"))
 SECTIONS = ("phantom", "extraction", "loader", "training", "inference", "scoring")
@@ -27,13 +28,19 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = cli.make_parser(__doc__)
     parser.add_argument("--sections", nargs="+", choices=SECTIONS, default=SECTIONS)
     parser.add_argument(
-        "--shape", nargs=3, type=int, default=(17, 512, 512), metavar=("SLICES", "ROWS", "COLS")
+        "--shape",
+        nargs=3,
+        type=cli.whole_number(1),
+        default=(17, 512, 512),
+        metavar=("SLICES", "ROWS", "COLS"),
     )
-    parser.add_argument("--series", type=int, default=6, help="number of series")
+    parser.add_argument("--series", type=cli.whole_number(2), default=6, help="number of series")
     parser.add_argument(
         "--checkpoint", type=Path, help=f"default: the first of {', '.join(map(str, CHECKPOINTS))}"
     )
-    parser.add_argument("--threads", type=int, help="CPU threads of the network (default: all cores)")
+    parser.add_argument(
+        "--threads", type=cli.whole_number(1), help="CPU threads of the network (default: all cores)"
+    )
     parser.add_argument("--run-section", nargs=2, metavar=("SECTION", "FOLDER"), help=argparse.SUPPRESS)
     return parser.parse_args(argv)
 
@@ -45,6 +52,8 @@ def main(args: argparse.Namespace) -> None:
         figures = SECTION_FUNCTIONS[section](args, Path(folder))
         print(json.dumps(figures | {"peak memory GB": peak_memory_gb() or "not measured on Windows"}))
         return
+    if "inference" in args.sections:
+        find_checkpoint(args.checkpoint)  # a missing one is told before minutes of work
     with tempfile.TemporaryDirectory() as folder:
         for section in SECTIONS:
             needed_by_others = section in ("phantom", "extraction")
@@ -58,8 +67,10 @@ def main(args: argparse.Namespace) -> None:
 def run_in_own_process(section: str, folder: str) -> dict[str, float | str]:
     """Run one section of this script in a child process and return the figures it prints."""
     command = [sys.executable, __file__, *sys.argv[1:], "--run-section", section, folder]
-    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, encoding="utf-8").stdout
-    return json.loads(output.splitlines()[-1])
+    done = subprocess.run(command, check=False, stdout=subprocess.PIPE, encoding="utf-8")
+    if done.returncode != 0:
+        raise Spider2dError(f"the section '{section}' failed; its message stands above")
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def seconds_of(work: Callable[[], object]) -> float:

@@ -21,6 +21,8 @@ from spider2d.errors import DatasetError
 
 TILE_HW_MM = (330, 250)
 PARASAGITTAL_MM = (0.0, 13.0, 26.0)
+UNKNOWN_PIXEL_MM = (0.7, 0.7)
+"""Taken for pictures whose size the table does not tell."""
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -28,8 +30,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = cli.make_parser(__doc__)
     parser.add_argument("real", type=Path, help="folder with real pictures")
     parser.add_argument("--output", type=Path, default=Path("phantom_beside_real.png"), help="contact sheet")
-    parser.add_argument("--count", type=int, default=5, help="pictures per row")
-    parser.add_argument("--seed", type=int, default=0, help="chooses phantoms and real pictures")
+    parser.add_argument("--count", type=cli.whole_number(1), default=5, help="pictures per row")
+    parser.add_argument(
+        "--seed", type=cli.whole_number(0), default=0, help="chooses phantoms and real pictures"
+    )
     parser.add_argument("--sequence", choices=SEQUENCES, help="only this sequence")
     return parser.parse_args(argv)
 
@@ -54,13 +58,15 @@ def real_midsagittal(folder: Path, sequence: str, count: int, rng: np.random.Gen
     """Return tiles of real middle slices of one sequence."""
     overview = read_overview(folder / "spider_tables" / "overview.csv")
     pictures = folder / "spider_midsagittal_png"
-    files = [path for path in sorted(pictures.glob("*.png")) if path.stem.split("_", 1)[1] == sequence]
+    files = [path for path in sorted(pictures.glob("*.png")) if path.stem.partition("_")[2] == sequence]
     if len(files) < count:
         raise DatasetError(f"{pictures}: {len(files)} pictures of {sequence}, {count} needed")
     tiles = []
     for number in rng.choice(len(files), count, replace=False):
-        spacing = overview[files[number].stem].pixel_spacing_mm or (0.7, 0.7)
-        tiles.append(tile(cv2.imread(str(files[number]), cv2.IMREAD_GRAYSCALE)[::-1], spacing))
+        row, picture = overview.get(files[number].stem), cv2.imread(str(files[number]), cv2.IMREAD_GRAYSCALE)
+        if picture is None:
+            raise DatasetError(f"{files[number]}: not a readable picture; copy it again")
+        tiles.append(tile(picture[::-1], (row and row.pixel_spacing_mm) or UNKNOWN_PIXEL_MM))
     return tiles
 
 

@@ -81,7 +81,7 @@ def train(work: Path) -> list[Path]:
     cli.run_step("Slices", [*extract, "--dataset", str(data), "--output", str(slices)])
     cli.run_step("Training on random phantoms", training_command(slices, run))
 
-    start, end = run / "best.pt", run / "best.pt"
+    start = end = run / "last.pt"  # the best by phantoms need not be: their masks hold the whole cortex
     for number, settings in enumerate(LATER_TRAININGS, start=2):
         begin, run = end, work / f"run_{number}"
         if number >= FIRST_FROM_A_MEAN:
@@ -89,7 +89,7 @@ def train(work: Path) -> list[Path]:
             export([start, end], begin)
         command = training_command(slices, run, (f"init={begin.as_posix()}", *settings))
         cli.run_step("Training goes on", command)
-        start, end = begin, run / "best.pt"
+        start, end = begin, run / "last.pt"
     return [start, end]
 
 
@@ -137,9 +137,9 @@ def _without_folders(info: dict) -> dict:
     if "config" not in info:
         return info
     config = info["config"]
-    return info | {
-        "config": config | {"data": config["data"] | {"slices": Path(config["data"]["slices"]).name}}
-    }
+    data = config["data"] | {"slices": Path(config["data"]["slices"]).name}
+    init = Path(config["init"]).name if config.get("init") else None
+    return info | {"config": config | {"data": data, "init": init}}
 
 
 def main(args: argparse.Namespace) -> None:

@@ -2,8 +2,8 @@
 
 Prints, per disease variant and slice thickness, how many vertebrae and discs are recovered, their Dice and
 the extra instances: on perfect class maps, and on degraded ones (wobbling outlines, holes, false islands).
-There Dice is taken against the true instance of every voxel the degraded map still holds; the last column is
-the mean Dice against the undamaged reference, which the damage itself limits.
+There Dice is taken against the true instance of every voxel the degraded map still holds; the column
+"raw mean" is the mean Dice against the undamaged reference, which the damage itself limits.
 """
 
 import argparse

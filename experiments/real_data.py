@@ -31,6 +31,7 @@ from spider2d.evaluation.partial_score import score_bodies, score_discs, score_s
 SLICES = "spider_slices"
 BODIES = ("vertebral_bodies_t2", "vertebral_bodies_mixed")
 DISCS = "discs_t2"
+FOLDERS = (SLICES, *BODIES, DISCS)
 ROWS_2D = "inferior-first"
 DEVELOPMENT = {
     SLICES: ("106", "109"),
@@ -72,11 +73,14 @@ def cases_of(folder: Path, half: str) -> list[Path]:
     if not images.is_dir():
         raise DatasetError(f"{images}: no such folder; name the folder that holds {SLICES}/images")
     known = DEVELOPMENT[folder.name]
-    return [
+    chosen = [
         path
         for path in sorted(images.iterdir())
         if half == "all" or (path.name.split("_")[0] in known) == (half == "development")
     ]
+    if not chosen:
+        raise DatasetError(f"{images}: no image of the half '{half}'; copy the images there, or name another")
+    return chosen
 
 
 def infer(folder: Path, output: Path, args: argparse.Namespace) -> None:
@@ -124,8 +128,10 @@ def pairs(folder: Path, predictions: Path, half: str) -> list[tuple[str, np.ndar
 
 def main(args: argparse.Namespace) -> None:
     """Infer, score and print the table; write ``real_data.json``."""
+    for name in FOLDERS:
+        cases_of(args.realdata / name, args.half)  # what is missing is told before minutes of inference
     results: dict[str, dict[str, dict]] = {}
-    for name in (SLICES, *BODIES, DISCS):
+    for name in FOLDERS:
         predictions = args.output / name
         infer(args.realdata / name, predictions, args)
         results[name] = {}
@@ -140,7 +146,9 @@ def main(args: argparse.Namespace) -> None:
     print_summary(results)
     print_warnings(results)
     path = args.output / "real_data.json"
-    write_text(path, json.dumps(without_nan(results), indent=1))
+    settings = {name: getattr(args, name) for name in ("half", "checkpoint", "tta", "stated_size")}
+    content = {"settings": settings, "scores": without_nan(results)}
+    write_text(path, json.dumps(content, indent=1, default=str))
     print(f"\nwrote {path}; overlay pictures lie beside the masks in {args.output}")
 
 

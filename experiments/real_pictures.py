@@ -10,6 +10,7 @@ import csv
 import io
 import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import cv2
@@ -18,11 +19,13 @@ import torch
 from tqdm import tqdm
 
 from spider2d import cli
-from spider2d.atomic_write import write_bytes, write_text
+from spider2d.atomic_write import write_text
 from spider2d.checkpoint import load_network
+from spider2d.data.contact_sheet import tile, write_png
 from spider2d.data.geometry import Grid2d, promote_2d
 from spider2d.data.normalise import apply_window, fit_window
 from spider2d.data.overlay import overlay_rgb
+from spider2d.data.spider_files import SEQUENCES
 from spider2d.data.spider_tables import OverviewRow, read_overview
 from spider2d.data.volume import Volume, to_canonical
 from spider2d.errors import DatasetError
@@ -31,7 +34,6 @@ from spider2d.inference.slicewise import choose_precision
 from spider2d.labels import VERTEBRA, class_of_label
 
 SHEET_COLUMNS, TILE_PX = 10, 260
-SEQUENCES = ("t1", "t2", "t2_SPACE")
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -67,10 +69,19 @@ def choose_pictures(folder: Path, half: str) -> list[Path]:
     return chosen
 
 
-def read_picture(path: Path, row: OverviewRow | None) -> Volume:
-    """Return a picture as a volume of one sagittal slice, with the pixel size of its table row."""
+def row_of(path: Path, table: Mapping[str, OverviewRow]) -> OverviewRow:
+    """Return the table row of a picture, which must hold the pixel size and the number of vertebrae."""
+    row = table.get(path.stem)
     if row is None or row.pixel_spacing_mm is None or row.n_vertebrae is None:
-        raise DatasetError(f"{path}: the table has no row with pixel size and number of vertebrae for it")
+        raise DatasetError(
+            f"{path}: the table has no row with PixelSpacing and num_vertebrae for it; add them, or take the "
+            "picture out of the folder"
+        )
+    return row
+
+
+def read_picture(path: Path, row: OverviewRow) -> Volume:
+    """Return a picture as a volume of one sagittal slice, with the pixel size of its table row."""
     image_rc = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
     if image_rc is None:
         raise DatasetError(f"{path}: not a readable picture; copy it again")
@@ -86,23 +97,14 @@ def count_vertebrae(labels: np.ndarray) -> int:
 
 
 def draw_tile(image: Volume, labels: Volume, text: str) -> np.ndarray:
-    """Return a square picture (uint8, BGR) of a slice with its masks and a caption."""
+    """Return a square picture (uint8, RGB) of a slice with its masks and a caption."""
     image_rc, labels_rc = to_canonical(image).array_sra[0], to_canonical(labels).array_sra[0]
-    picture = overlay_rgb(apply_window(image_rc, fit_window(image_rc)), labels_rc)[..., ::-1]
+    picture = overlay_rgb(apply_window(image_rc, fit_window(image_rc)), labels_rc)
     scale = (TILE_PX - 16) / max(picture.shape[:2])
     picture = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    tile = np.zeros((TILE_PX, TILE_PX, 3), np.uint8)
-    tile[: picture.shape[0], : picture.shape[1]] = picture
-    cv2.putText(tile, text, (3, TILE_PX - 4), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (255, 255, 255))
-    return tile
-
-
-def draw_sheet(tiles: list[np.ndarray]) -> bytes:
-    """Return a PNG of all tiles, row by row."""
-    blank = np.zeros((TILE_PX, TILE_PX, 3), np.uint8)
-    padded = tiles + [blank] * (-len(tiles) % SHEET_COLUMNS)
-    rows = [np.hstack(padded[i : i + SHEET_COLUMNS]) for i in range(0, len(padded), SHEET_COLUMNS)]
-    return cv2.imencode(".png", np.vstack(rows))[1].tobytes()
+    cell = np.zeros((TILE_PX, TILE_PX, 3), np.uint8)
+    cell[: picture.shape[0], : picture.shape[1]] = picture
+    return cv2.putText(cell, text, (3, TILE_PX - 4), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (255, 255, 255))
 
 
 def count_all(args: argparse.Namespace) -> tuple[list[dict], list[np.ndarray]]:
@@ -112,9 +114,10 @@ def count_all(args: argparse.Namespace) -> tuple[list[dict], list[np.ndarray]]:
     options = SegmentOptions("cpu", choose_precision("auto", "cpu"))
     table, paths = read_overview(args.table), choose_pictures(args.pictures, args.half)
     shown = set(np.linspace(0, len(paths) - 1, min(args.sheet, len(paths))).round().astype(int))
+    expectations = [row_of(path, table) for path in paths]  # all, before the first minute of work
     rows, tiles = [], []
     for number, path in enumerate(tqdm(paths, desc="counting", unit="picture")):
-        expected = table.get(path.stem)
+        expected = expectations[number]
         image = read_picture(path, expected)
         labels = segment_volume(image, network, spec, options).labels
         found = count_vertebrae(labels.array_zyx)
@@ -148,9 +151,8 @@ def main(args: argparse.Namespace) -> None:
     writer = csv.DictWriter(text, rows[0])
     writer.writeheader()
     writer.writerows(rows)
-    args.output.mkdir(parents=True, exist_ok=True)
     write_text(args.output / "counts.csv", text.getvalue())
-    write_bytes(args.output / "contact_sheet.png", draw_sheet(tiles))
+    write_png(args.output / "contact_sheet.png", tile(tiles, SHEET_COLUMNS))
     print("\n".join(describe(rows)))
     print(f"wrote {args.output / 'counts.csv'} and contact_sheet.png beside it; look at the latter")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from spider2d import cli
 from spider2d.data.parallel import usable_cores
-from spider2d.data.phantom.dataset import write_dataset
+from spider2d.data.phantom.dataset import VALIDATION_EVERY, write_dataset
 from spider2d.data.phantom.protocols import PROTOCOLS
 
 
@@ -30,6 +30,8 @@ def main(args: argparse.Namespace) -> None:
     """Write the data set and say what to run next."""
     n_series = write_dataset(args.output, args.patients, args.seed, args.workers, args.size)
     print(f"wrote {n_series} series of {args.patients} phantom patients to {args.output}")
+    if args.patients < VALIDATION_EVERY:
+        print(f"note: no patient is for validation; a training needs --patients {VALIDATION_EVERY} or more")
     print(f"next: python preprocessing/extract_slices.py --dataset {cli.quoted(args.output)}")
 
 

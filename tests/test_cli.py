@@ -107,6 +107,12 @@ def test_paths_with_blanks_are_quoted_in_commands_to_type():
     assert cli.quoted("runs") == "runs"
 
 
+def test_a_step_is_printed_as_it_is_typed(tmp_path, capsys):
+    (tmp_path / "nothing.py").touch()
+    cli.run_step("nothing", [str(tmp_path / "nothing.py"), "2D U-Net=scores"])
+    assert capsys.readouterr().out.strip().endswith('nothing.py "2D U-Net=scores"')
+
+
 def test_a_step_that_is_interrupted_is_left_the_time_to_save(tmp_path):
     script, ready, saved = (tmp_path / name for name in ("step.py", "ready", "saved"))
     script.write_text(

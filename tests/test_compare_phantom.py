@@ -45,3 +45,15 @@ def test_too_few_real_pictures_are_named(real_folder):
     done = run(real_folder, "--sequence", "t1", "--count", 3, "--output", real_folder / "sheet.png")
     assert done.returncode == 1
     assert "1 pictures of t1, 3 needed" in done.stderr
+
+
+def test_an_unreadable_picture_is_named_and_one_without_a_table_row_shown(real_folder):
+    (real_folder / "spider_midsagittal_png" / "1_t1.png").rename(
+        real_folder / "spider_midsagittal_png" / "2_t1.png"
+    )
+    (real_folder / "spider_midsagittal_png" / "sheet.png").touch()
+    words = (real_folder, "--sequence", "t1", "--count", 1, "--output", real_folder / "sheet.png")
+    assert run(*words).returncode == 0
+    (real_folder / "spider_midsagittal_png" / "2_t1.png").write_text("no picture")
+    done = run(*words)
+    assert done.returncode == 1 and "2_t1.png: not a readable picture" in done.stderr

@@ -21,6 +21,7 @@ def test_it_writes_a_data_set_and_names_the_next_command(tmp_path):
     done = run("--output", tmp_path / "p", "--patients", 1, "--size", "tiny", "--workers", 1)
     assert done.returncode == 0, done.stderr
     assert "wrote 2 series of 1 phantom patients" in done.stdout
+    assert "a training needs --patients 5 or more" in done.stdout
     assert f"python preprocessing/extract_slices.py --dataset {tmp_path / 'p'}" in done.stdout
     assert (tmp_path / "p" / "overview.csv").exists()
 

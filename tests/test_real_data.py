@@ -7,6 +7,7 @@ from boxes import bodies
 from load_script import load_script
 from painted_spine import LPS, PIR, paint_volume, spec
 
+from spider2d import cli
 from spider2d.checkpoint import save_checkpoint
 from spider2d.data.volume import read_volume, to_canonical, write_volume
 from spider2d.errors import DatasetError
@@ -64,6 +65,33 @@ def test_inference_sees_the_falsified_header_and_its_warnings_are_read(tmp_path)
     assert "nothing_found" in real_data.warnings_of(tmp_path / "out" / "11_t2.json")
     with pytest.raises(DatasetError, match="no such folder"):
         real_data.infer(tmp_path / real_data.SLICES, tmp_path / "out", args)
+
+
+def test_a_folder_without_images_of_the_half_is_refused_before_any_inference(tmp_path, capsys):
+    for name in real_data.FOLDERS:
+        (tmp_path / name / "images").mkdir(parents=True)
+        (tmp_path / name / "images" / "02_t2.mha").touch()  # of the report half of slices and discs alone
+    args = real_data.parse_args([str(tmp_path), "--half", "development", "--output", str(tmp_path / "out")])
+    assert cli.run(real_data.main, args) == 1
+    error = capsys.readouterr().err
+    assert real_data.SLICES in error and "no image of the half 'development'" in error
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_result_says_how_it_was_made(tmp_path, monkeypatch):
+    monkeypatch.setattr(real_data, "cases_of", lambda folder, half: [])
+    for name in ("infer", "print_summary", "print_warnings"):
+        monkeypatch.setattr(real_data, name, lambda *_: None)
+    options = ["--stated-size", "1.8", "1", "--checkpoint", "best.pt", "--output", str(tmp_path)]
+    real_data.main(real_data.parse_args([str(tmp_path), *options]))
+    written = json.loads((tmp_path / "real_data.json").read_text())
+    assert written["settings"] == {
+        "half": "all",
+        "checkpoint": "best.pt",
+        "tta": None,
+        "stated_size": [1.8, 1],
+    }
+    assert list(written["scores"]) == list(real_data.FOLDERS)
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "11", "nan", "inf", "x"])

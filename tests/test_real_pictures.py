@@ -30,9 +30,10 @@ def test_a_picture_without_a_row_or_that_is_none_is_refused(tmp_path, table):
     (tmp_path / "7_t1.png").write_text("no picture")
     with pytest.raises(DatasetError, match="not a readable picture"):
         real_pictures.read_picture(tmp_path / "7_t1.png", table["7_t1"])
-    for row in (None, table["8_t2"]):
-        with pytest.raises(DatasetError, match="no row"):
-            real_pictures.read_picture(tmp_path / "8_t2.png", row)
+    for name in ("9_t2", "8_t2"):
+        with pytest.raises(DatasetError, match="no row with PixelSpacing"):
+            real_pictures.row_of(tmp_path / f"{name}.png", table)
+    assert real_pictures.row_of(tmp_path / "7_t1.png", table).n_vertebrae == 5
 
 
 def test_halves_share_no_patient_and_are_all_together(tmp_path):
@@ -65,10 +66,3 @@ def test_counts_are_described_by_sequence():
 
 def test_only_vertebrae_are_counted():
     assert real_pictures.count_vertebrae(np.array([[0, 1, 7, 100], [201, 205, 1, 2]])) == 3
-
-
-def test_sheet_holds_all_tiles():
-    tiles = [np.full((real_pictures.TILE_PX,) * 2 + (3,), value, np.uint8) for value in range(1, 13)]
-    sheet = cv2.imdecode(np.frombuffer(real_pictures.draw_sheet(tiles), np.uint8), cv2.IMREAD_COLOR)
-    assert sheet.shape == (2 * real_pictures.TILE_PX, 10 * real_pictures.TILE_PX, 3)
-    assert set(np.unique(sheet)) == set(range(13))

@@ -1,4 +1,5 @@
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -76,13 +77,14 @@ def drawn(dataset, n, monkeypatch):
     """Return the series name and slice index of n samples."""
     seen = []
 
-    def note(stack, rng, config, *_):
-        index = draw_slice(rng, stack.slice_classes, config.empty_fraction)
+    def note(stack, index, _offsets_mm):
         seen.append((Path(stack.image.filename).parent.name, index))
+        raise StopIteration  # the slice is drawn; what is cut from it does not matter here
 
-    monkeypatch.setattr(slice_dataset, "make_sample", note)
+    monkeypatch.setattr(slice_dataset, "read_channels", note)
     for number in range(n):
-        dataset[number]
+        with pytest.raises(StopIteration):
+            dataset[number]
     return seen
 
 
@@ -179,6 +181,18 @@ def test_left_and_right_are_swapped_only_where_there_are_several_channels_and_au
     assert channel_orders((-3.0, 0.0, 3.0), always) == {False}
     assert channel_orders((-3.0, 0.0, 3.0), sometimes) == {True, False}
     assert channel_orders((0.0,), always) == {False}  # one channel: no smaller than itself
+
+
+def test_slices_of_bone_alone_are_drawn_as_often_as_the_configuration_asks():
+    stack = numbered_stack()
+    shown = (("vertebra", "disc"), *stack.slice_classes[1:])
+    stack, cut_only = replace(stack, slice_classes=shown), build_augmentation(None, CONFIG.patch_hw)
+    for share, expected in ((0.0, 0.5), (1.0, 1.0)):
+        config = CONFIG.model_copy(update={"empty_fraction": 0.0, "beside_bodies_fraction": share})
+        rng = np.random.default_rng(0)
+        brightness = [make_sample(stack, rng, config, None, cut_only)["image"].max() for _ in range(100)]
+        beside = np.isclose(brightness, 0.4, atol=1e-3)  # slice 2
+        assert beside.mean() == pytest.approx(expected, abs=0.2)
 
 
 def test_labelled_classes_belong_to_each_source(tmp_path):

@@ -1,6 +1,7 @@
 """The shipped checkpoint: whole, small, the one the model card describes, and able to segment."""
 
 import hashlib
+import json
 import re
 
 import numpy as np
@@ -35,7 +36,7 @@ def test_the_file_holds_nothing_but_the_network_and_where_it_comes_from():
     checkpoint = load_checkpoint(SHIPPED)
     assert checkpoint.training is None
     assert checkpoint.info["config"]["data"]["synthetic"]
-    assert checkpoint.info["config"]["data"]["slices"] == "slices"  # no folder of the machine it was made on
+    assert not re.search(r"[/\\]", json.dumps(checkpoint.info))  # no folder of the machine it was made on
 
 
 def test_the_shipped_network_segments_a_phantom_it_has_not_seen():
@@ -53,13 +54,14 @@ def test_the_shipped_network_segments_a_phantom_it_has_not_seen():
 def test_export_halves_the_weights_and_drops_the_training(tmp_path):
     spec = ModelSpec(encoder="tu-mobilenetv4_conv_small", pixel_size_mm=1.0)
     state = build_network(spec).state_dict()
-    info = {"step": 7, "config": {"seed": 3, "data": {"slices": "/home/me/slices", "max_series": None}}}
+    data = {"slices": "/home/me/slices", "max_series": None}
+    info = {"step": 7, "config": {"seed": 3, "init": "/home/me/mean.pt", "data": data}}
     save_checkpoint(tmp_path / "best.pt", spec, state, info, training={"optimiser": [1, 2]})
     digest = make_weights.export([tmp_path / "best.pt"], tmp_path / "small.pt")
     assert digest == hashlib.sha256((tmp_path / "small.pt").read_bytes()).hexdigest()
     exported = load_checkpoint(tmp_path / "small.pt")
-    data = {"slices": "slices", "max_series": None}
-    assert exported.training is None and exported.info == {"step": 7, "config": {"seed": 3, "data": data}}
+    config = {"seed": 3, "init": "mean.pt", "data": {"slices": "slices", "max_series": None}}
+    assert exported.training is None and exported.info == {"step": 7, "config": config}
     assert (tmp_path / "small.pt").stat().st_size < 0.55 * (tmp_path / "best.pt").stat().st_size
     network, _, _ = load_network(tmp_path / "small.pt")
     for name, tensor in network.state_dict().items():
@@ -88,9 +90,9 @@ def test_training_steps_are_documented_commands(monkeypatch, tmp_path):
     commands, means = [], []
     monkeypatch.setattr(make_weights.cli, "run_step", lambda title, command: commands.append(command))
     monkeypatch.setattr(make_weights, "export", lambda paths, output: means.append((paths, output)))
-    best = [tmp_path / name / "best.pt" for name in ("run", "run_2", "run_3", "run_4", "run_5", "run_6")]
+    last = [tmp_path / name / "last.pt" for name in ("run", "run_2", "run_3", "run_4", "run_5", "run_6")]
     mean_4, mean_5, mean_6 = (tmp_path / f"mean_{number}.pt" for number in (4, 5, 6))
-    assert make_weights.train(tmp_path) == [mean_6, best[5]]
+    assert make_weights.train(tmp_path) == [mean_6, last[5]]
     assert [command[0] for command in commands] == [
         "preprocessing/make_phantom.py",
         "preprocessing/extract_slices.py",
@@ -99,8 +101,8 @@ def test_training_steps_are_documented_commands(monkeypatch, tmp_path):
     arguments = [load_script("src/train.py").parse_args(command[1:]) for command in commands[2:]]
     assert all(training.config.is_file() and not training.resume for training in arguments)
     configs = [load_train_config(training.config, training.set) for training in arguments]
-    assert [config.init for config in configs] == [None, best[0], best[1], mean_4, mean_5, mean_6]
-    assert means == [([best[1], best[2]], mean_4), ([mean_4, best[3]], mean_5), ([mean_5, best[4]], mean_6)]
+    assert [config.init for config in configs] == [None, last[0], last[1], mean_4, mean_5, mean_6]
+    assert means == [([last[1], last[2]], mean_4), ([mean_4, last[3]], mean_5), ([mean_5, last[4]], mean_6)]
     assert len({config.seed for config in configs}) == 6  # other phantoms
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "last.pt").touch()

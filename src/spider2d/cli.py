@@ -132,7 +132,7 @@ def run_step(title: str, command: list[str]) -> float:
     Raises:
         Spider2dError: It fails.
     """
-    print(f"\n=== {title}: python {' '.join(command)}", flush=True)
+    print(f"\n=== {title}: python {' '.join(map(quoted, command))}", flush=True)
     start = time.perf_counter()
     script = PROJECT_ROOT / command[0]
     with subprocess.Popen([sys.executable, str(script), *command[1:]]) as process:

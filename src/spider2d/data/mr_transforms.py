@@ -12,7 +12,7 @@ from scipy import fft
 from spider2d.data.offline_albumentations import A
 
 _AIR = 0.03
-"""Below this value pixels are taken for air, which stays dark in any contrast."""
+"""Up to this value pixels are taken for air, which stays as it is in any contrast."""
 
 
 class Contrast(A.ImageOnlyTransform):
@@ -30,18 +30,18 @@ class Contrast(A.ImageOnlyTransform):
 class IntensityCurve(A.ImageOnlyTransform):
     """A random curve from old to new grey values: bright tissue may become dark, as between T1 and T2.
 
-    Half of the curves rise; the others are arbitrary. Air stays dark in all of them.
+    Half of the curves rise; the others are arbitrary. Air stays as it is in all of them.
     """
 
     def apply(self, img: np.ndarray, **_: Any) -> np.ndarray:
         """Map the grey values through the curve."""
         rng = self.random_generator
         old = np.array([0.0, _AIR, 0.09, 0.17, 0.3, 0.5, 1.0])  # most tissue lies between 0.05 and 0.5
-        steps = rng.uniform(0.3, 1, old.size - 1)  # never flat, so that no two tissues become one
+        steps = rng.uniform(0.3, 1, old.size - 2)  # never flat, so that no two tissues become one
         new = np.cumsum(steps) / steps.sum() * rng.uniform(0.2, 0.5)
         if rng.random() < 0.5:
             rng.shuffle(new)
-        new = np.concatenate([[0.0], new])
+        new = np.concatenate([[0.0, _AIR], _AIR + new])
         return np.interp(img, old, new).astype(np.float32)
 
 

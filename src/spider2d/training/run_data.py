@@ -49,7 +49,7 @@ def select_series(config: AnyTrainConfig) -> RunData:
         if not chosen[subset]:
             raise DatasetError(
                 f"{slices_dir}: no labelled series in the subset '{subset}'; run {EXTRACT_COMMAND} on a data "
-                "set with masks and with patients in both subsets (two patients at least)"
+                "set with masks and with patients in both subsets (two patients at least, five of a phantom)"
             )
     training, validation = chosen.get("training", []), chosen["validation"]
     names = [row.name for row in training + validation]

@@ -186,7 +186,9 @@ def write_tables(root: Path, plans: list[SeriesPlan], labels_of: dict[SeriesPlan
     """Write ``overview.csv`` and ``radiological_gradings.csv``."""
     overview, n_discs, anatomies = [], {}, {}
     for plan in plans:
-        anatomy = anatomies.setdefault(plan.patient, sample_anatomy(plan.patient_seed))
+        if plan.patient not in anatomies:
+            anatomies[plan.patient] = sample_anatomy(plan.patient_seed)
+        anatomy = anatomies[plan.patient]
         labels = labels_of[plan]
         cells = (plan.name, plan.sequence, planned_protocol(plan), anatomy, labels, plan.subset)
         overview.append(overview_row(*cells))

@@ -8,7 +8,7 @@ import numpy as np
 from spider2d.atomic_write import replacing
 from spider2d.data.phantom.anatomy import Anatomy
 from spider2d.data.phantom.protocols import Protocol
-from spider2d.labels import CANAL_LABEL, DISC_OFFSET, MAX_VERTEBRA_LABEL
+from spider2d.labels import DISC_OFFSET, MAX_VERTEBRA_LABEL
 
 # fmt: off
 OVERVIEW_COLUMNS = [
@@ -43,7 +43,7 @@ def overview_row(
         labels: The label values that occur in the mask.
         subset: "training" or "validation".
     """
-    vertebrae = ((labels > 0) & (labels <= MAX_VERTEBRA_LABEL) & (labels != CANAL_LABEL)).sum()
+    vertebrae = ((labels > 0) & (labels <= MAX_VERTEBRA_LABEL)).sum()
     maker, tesla = _MAKER.get(protocol.scanner, ("SIEMENS", "1.5"))
     pixel = protocol.spacing_sra_mm[1]
     echo, repetition = _TIMES[sequence]
