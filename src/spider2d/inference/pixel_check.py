@@ -28,7 +28,7 @@ WELL_READ = 0.855
 """From this sureness on (see ``share_sure``) the header is believed without a look at other sizes."""
 MIN_SURENESS, MIN_SURE_MM2 = 0.65, 2500.0
 """What another size must reach to be believed instead, and how much must be surely a structure (body and disc
-have about 1000 mm2). Slices beside the bodies have less: see ``BESIDE_BODIES_GAIN``."""
+have about 1000 mm2). Slices beside the bodies have less: see ``BESIDE_BODIES_RATIO``."""
 MIN_GAIN, MIN_GAIN_LARGER = 0.025, 0.08
 """By how much it must exceed the stated size, and by how much if it is larger: what is seen larger has less
 rim, of which no network is sure."""
@@ -36,11 +36,11 @@ FACTORS = (0.55, 0.65, 0.8, 1.25, 1.5)
 """What the size of rows, or of rows and columns, is multiplied by."""
 MAX_SEEN_MM = 600.0
 """Larger fields of view are not tried."""
-BESIDE_BODIES_GAIN, BESIDE_BODIES_RATIO, BESIDE_BODIES_MM2 = 0.08, 1.3, 500.0
+BESIDE_BODIES_RATIO, BESIDE_BODIES_MM2 = 1.5, 500.0
 """A lone slice of which less than ``MIN_SURE_MM2`` is sure lies beside the bodies, with no other to judge by.
-It is seen smaller, rows and columns alike, where the share that is sure rises by the first, and what is sure
-covers the second times as much of the picture and at least the third (mm2 as stated). Of several such sizes
-that which is sure of most is taken."""
+It is seen smaller, rows and columns alike, where the share that is sure does not fall, and what is sure covers
+the first times as much of the picture and at least the second (mm2 as stated). Of several such sizes that
+which is sure of most is taken."""
 
 
 def believable_spacing(
@@ -106,7 +106,7 @@ def _surer_beside_bodies(
     as_stated_mm2 = {
         spacing: sure_mm2 * float(np.prod(stated_mm) / np.prod(spacing))
         for spacing, (share, sure_mm2) in found.items()
-        if spacing[1] < stated_mm[1] and spacing[2] < stated_mm[2] and share >= stated[0] + BESIDE_BODIES_GAIN
+        if spacing[1] < stated_mm[1] and spacing[2] < stated_mm[2] and share >= stated[0]
     }
     return {spacing: mm2 for spacing, mm2 in as_stated_mm2.items() if mm2 >= needed_mm2}
 
