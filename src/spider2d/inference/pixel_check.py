@@ -38,9 +38,9 @@ MAX_SEEN_MM = 600.0
 """Larger fields of view are not tried."""
 BESIDE_BODIES_RATIO, BESIDE_BODIES_MM2 = 1.5, 500.0
 """A lone slice of which less than ``MIN_SURE_MM2`` is sure lies beside the bodies, with no other to judge by.
-It is seen smaller, rows and columns alike, where the share that is sure does not fall, and what is sure covers
-the first times as much of the picture and at least the second (mm2 as stated). Of several such sizes that
-which is sure of most is taken."""
+It is seen smaller, rows and columns alike, where the share that is sure does not fall, and what is sure
+covers the first times as much of the picture and at least the second (mm2 as stated). Of several such sizes
+that which is sure of most is taken."""
 
 
 def believable_spacing(
