@@ -24,3 +24,19 @@ def written_runs(tmp_path_factory):
 def runs(written_runs, tmp_path):
     """A copy of it that a test may damage."""
     return shutil.copytree(written_runs, tmp_path / "runs")
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory):
+    """The checkpoint of `infer_runs.save_quiet_network`; not to be changed."""
+    from infer_runs import save_quiet_network
+
+    return save_quiet_network(tmp_path_factory.mktemp("checkpoint") / "tiny.pt")
+
+
+@pytest.fixture
+def images(tmp_path):
+    """A folder with the images of `infer_runs.write_two_volumes`."""
+    from infer_runs import write_two_volumes
+
+    return write_two_volumes(tmp_path / "scans")

@@ -6,20 +6,10 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 import torch
-from infer_runs import SCRIPT, command, infer, run, save_quiet_network, visible, write_two_volumes
+from infer_runs import SCRIPT, command, infer, run, visible
 from painted_spine import paint_classes
 
 from spider2d.data.volume import grid_differences, read_mask, read_volume
-
-
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory):
-    return save_quiet_network(tmp_path_factory.mktemp("checkpoint") / "tiny.pt")
-
-
-@pytest.fixture
-def images(tmp_path):
-    return write_two_volumes(tmp_path / "scans")
 
 
 def test_bad_files_among_good_ones_are_reported_and_skipped(images, checkpoint, tmp_path):

@@ -5,20 +5,10 @@ import subprocess
 import time
 
 import pytest
-from infer_runs import command, run, save_quiet_network, visible, write_two_volumes
+from infer_runs import command, run, visible
 from painted_spine import LPS, paint_volume
 
 from spider2d.data.volume import read_mask, write_volume
-
-
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory):
-    return save_quiet_network(tmp_path_factory.mktemp("checkpoint") / "tiny.pt")
-
-
-@pytest.fixture
-def images(tmp_path):
-    return write_two_volumes(tmp_path / "scans")
 
 
 def visible_at_all_depths(folder):

@@ -2,16 +2,13 @@ import json
 
 import numpy as np
 import pytest
-import torch
 from boxes import bodies
 from load_script import load_script
-from painted_spine import LPS, PIR, paint_volume, spec
+from painted_spine import LPS, PIR, paint_volume
 
 from spider2d import cli
-from spider2d.checkpoint import save_checkpoint
 from spider2d.data.volume import read_volume, to_canonical, write_volume
 from spider2d.errors import DatasetError
-from spider2d.models.unet2d import build_network
 
 real_data = load_script("experiments/real_data.py")
 
@@ -45,17 +42,11 @@ def test_falsified_headers_state_rows_and_columns_larger_and_keep_the_image(tmp_
     np.testing.assert_array_equal(array_sra, expected_sra)
 
 
-def test_inference_sees_the_falsified_header_and_its_warnings_are_read(tmp_path):
-    plan = spec(offset_head=True, decoder_channels=(8, 8, 8, 8, 8), pixel_size_mm=1.6)
-    network = build_network(plan)
-    with torch.no_grad():
-        network.segmentation_head[0].weight.zero_()
-        network.segmentation_head[0].bias.copy_(torch.tensor([9.0, 0, 0, 0, 0, 0]))  # background everywhere
-    save_checkpoint(tmp_path / "tiny.pt", plan, network.state_dict(), {})
+def test_inference_sees_the_falsified_header_and_its_warnings_are_read(checkpoint, tmp_path):
     folder, volume = tmp_path / real_data.DISCS, paint_volume(LPS)[0]
     write_volume(folder / "images" / "11_t2.mha", volume)
     write_volume(folder / "images" / "20_t2.mha", volume)
-    options = ["--checkpoint", tmp_path / "tiny.pt", "--half", "development", "--stated-size", 1.5, 1.5]
+    options = ["--checkpoint", checkpoint, "--half", "development", "--stated-size", 1.5, 1.5]
     args = real_data.parse_args([str(tmp_path), *map(str, options)])
     real_data.infer(folder, tmp_path / "out", args)
     assert [path.name for path in (tmp_path / "out").glob("*.mha")] == ["11_t2.mha"]
