@@ -84,9 +84,8 @@ def benchmark_phantom(args: argparse.Namespace, folder: Path) -> dict:
     """Make the series and write them in SPIDER's form."""
     import numpy as np
 
-    from spider2d.data.phantom.dataset import SeriesPlan, stored_image, volume_on_grid
+    from spider2d.data.phantom.dataset import SeriesPlan, store_series
     from spider2d.data.phantom.series import make_series
-    from spider2d.data.volume import from_canonical, write_volume
 
     for name in ("images", "masks"):
         (folder / "phantom" / name).mkdir(parents=True)
@@ -96,11 +95,8 @@ def benchmark_phantom(args: argparse.Namespace, folder: Path) -> dict:
         series = make_series(patient, ("t1", "t2")[patient % 2], tuple(args.shape), (3.6, 0.625, 0.625))
         making.append(time.perf_counter() - start)
         plan = SeriesPlan(folder / "phantom", 0, patient, series.sequence, "clinical")
-        rng = np.random.default_rng(patient)
-        like = volume_on_grid(series, rng)
         start = time.perf_counter()
-        write_volume(plan.path("images"), from_canonical(stored_image(series, rng), like))
-        write_volume(plan.path("masks"), from_canonical(series.labels_sra, like))
+        store_series(plan, series, np.random.default_rng(patient))
         writing.append(time.perf_counter() - start)
     return {
         "making, s/series and core": statistics.median(making),

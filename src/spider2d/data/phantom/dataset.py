@@ -19,7 +19,7 @@ from spider2d.data.phantom.tables import (
     overview_row,
     write_table,
 )
-from spider2d.data.phantom.tissues import SEQUENCES
+from spider2d.data.spider_files import SEQUENCES
 from spider2d.data.spider_tables import GRADINGS_NAME
 from spider2d.data.volume import Geometry, Volume, from_canonical, read_mask, write_volume
 from spider2d.errors import DatasetError
@@ -136,10 +136,15 @@ def write_series(plan: SeriesPlan) -> np.ndarray:
         return np.unique(read_mask(plan.path("masks")).array_zyx)
     series = make_planned_series(plan)
     rng = np.random.default_rng([plan.patient_seed, 30 + SEQUENCES.index(plan.sequence)])
+    store_series(plan, series, rng)
+    return np.unique(series.labels_sra)
+
+
+def store_series(plan: SeriesPlan, series: PhantomSeries, rng: np.random.Generator) -> None:
+    """Write image and mask on a grid and in a convention drawn at random, the mask last."""
     like = volume_on_grid(series, rng)
     write_volume(plan.path("images"), from_canonical(stored_image(series, rng), like))
     write_volume(plan.path("masks"), from_canonical(series.labels_sra, like))
-    return np.unique(series.labels_sra)
 
 
 def planned_protocol(plan: SeriesPlan) -> Protocol:

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-SEQUENCES = ("t1", "t2", "t2_SPACE")
+from spider2d.data.spider_files import SEQUENCES
 
 # fmt: off
 _TABLE = {
-    # tissue: (T1, T2, T2 SPACE, grain, fibre, fat); brightness: subcutaneous fat on T1 = 1; grain and fibre:
-    # texture relative to the brightness; fat: share of the signal that chemical shift displaces
+    # tissue: (T1, T2, T2 SPACE, grain, fibre, fat); brightness in the order of SEQUENCES, subcutaneous fat on
+    # T1 = 1; grain, fibre: texture relative to the brightness; fat: share of signal that chemical shift moves
     "outside": (0.0, 0.0, 0.0, 0.0, 0.0, 0.0),
     "air": (0.0, 0.0, 0.0, 0.0, 0.0, 0.0),
     "skin": (0.40, 0.30, 0.20, 0.1, 0.0, 0.0),
