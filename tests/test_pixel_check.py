@@ -7,7 +7,7 @@ from spider2d.data.volume import to_canonical
 from spider2d.inference import pixel_check
 from spider2d.inference.pixel_check import FACTORS, believable_spacing, share_sure
 from spider2d.inference.segment import SegmentOptions, segment_volume
-from spider2d.labels import classes_of_labels
+from spider2d.labels import CANAL, DISC, VERTEBRA, classes_of_labels
 
 TRUE_HW = (143, 56)  # rows of the painted canal, columns of bodies and canal
 
@@ -43,6 +43,57 @@ def give_looks(monkeypatch, looks):
     """Let the sizes, in their order, give these shares and mm2."""
     pixels = iter([(share, sure_mm2 / PIXEL_MM**2) for share, sure_mm2 in looks])
     monkeypatch.setattr(pixel_check, "share_sure", lambda _: next(pixels))
+
+
+class ReadsWithDoubt(torch.nn.Module):
+    """Reads the classes off the image; worse, or without discs, where the spine covers few rows."""
+
+    def __init__(self, doubt=0.0, loses_discs=False):
+        super().__init__()
+        self.doubt, self.loses_discs, self.calls = doubt, loses_discs, 0
+
+    def forward(self, images):
+        self.calls += 1
+        logits = ReadsIntensities()(images)
+        rows = int((images[0, 0] > 0.02).any(dim=1).sum())
+        if rows < 500:  # at the usual size, and not at twice that
+            logits = logits * (1 - self.doubt)
+            if self.loses_discs:
+                logits[:, DISC] = -1e3
+        return logits
+
+
+def tall_spine(row_mm, column_mm=PIXEL_MM):
+    """Seven bodies and six discs, 35 rows from one to the next."""
+    classes_sra = np.zeros((5, 7 * 35 + 20, 101), np.uint8)
+    for top in range(8, 7 * 35, 35):
+        classes_sra[:, top : top + 25, 30:66] = VERTEBRA
+        classes_sra[:, top + 25 : top + 35, 31:65] = DISC
+    classes_sra[:, 6 * 35 + 33 :, 30:66] = 0
+    classes_sra[1:4, 4:-8, 66:86] = CANAL
+    return paint_volume(LPS, classes_sra, (4.0, row_mm, column_mm))[0]
+
+
+@pytest.mark.parametrize(
+    ("row_mm", "column_mm", "seen_mm"),
+    [
+        (0.8, 0.8, (0.8, 0.8)),  # discs 28 mm apart
+        (1.5, 0.8, (1.5, 0.8)),  # 52 mm
+        (2.0, 0.8, (36 / 35, 0.8)),  # 70 mm
+        (2.0, 1.6, (36 / 35, 1.6 * 36 / 70)),  # and bodies 56 mm deep
+        (0.5, 0.8, (36 / 35, 0.8)),  # 17.5 mm
+    ],
+)
+def test_discs_at_impossible_distances_tell_the_size(row_mm, column_mm, seen_mm):
+    network = ReadsWithDoubt()
+    assert look(tall_spine(row_mm, column_mm), network) == pytest.approx((4.0, *seen_mm), rel=0.02)
+    assert network.calls == (1 if seen_mm == (row_mm, column_mm) else 2)
+
+
+@pytest.mark.parametrize("network", [ReadsWithDoubt(doubt=0.98), ReadsWithDoubt(loses_discs=True)])
+def test_the_size_that_discs_tell_must_be_read_as_well_as_the_stated_one(network):
+    assert look(tall_spine(2.0), network) == (4.0, 2.0, PIXEL_MM)
+    assert network.calls == 2
 
 
 @pytest.mark.parametrize("factors", [(f, g) for f in FACTORS for g in (1.0, f)])

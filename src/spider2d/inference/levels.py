@@ -85,7 +85,7 @@ def estimate_pitch(boundaries: list[Boundary], bodies: BodySample) -> float:
     Distances that would be two vertebrae by the depth of the bodies do not count; without any, the pitch is
     taken from the depth alone (a lumbar body with its disc is about as high as the body is deep).
     """
-    depth = np.clip(_body_depth(bodies), 25.0, 45.0)
+    depth = np.clip(body_depth_mm(bodies), 25.0, 45.0)
     distance = np.diff([boundary.height_mm for boundary in boundaries])
     single = distance[(distance > 0.6 * depth) & (distance < 1.5 * depth)]
     return float(np.median(single)) if len(single) else float(1.05 * depth)
@@ -134,7 +134,7 @@ def measure_levels(boundaries: list[Boundary], bodies: BodySample, pitch_mm: flo
     return Levels(volume, reach, gap, height, [boundary.disc for boundary in boundaries], pitch_mm)
 
 
-def _body_depth(bodies: BodySample) -> float:
+def body_depth_mm(bodies: BodySample) -> float:
     """Return the usual front-to-back depth (mm) of the bodies."""
     if len(bodies.points_mm) == 0:
         return TYPICAL_PITCH_MM

@@ -1,12 +1,14 @@
-"""Whether pixels are as large as the header says, judged by where the network is surest.
+"""Whether pixels are as large as the header says, by the size of bodies and by where the network is surest.
 
 Some files state wrong pixels: pictures that never had a header, series resampled or converted carelessly.
 The network sees millimetres: where bodies look far too tall or too small it cuts them in two or misses
 them, and is less sure of them than at the true size. One trained on a wide range of magnifications bears
-more, and tells less.
+more, and tells less; but then its discs are where they are, and their distance tells (``body_size``).
 """
 
+from collections.abc import Sequence
 from itertools import islice
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,14 +16,13 @@ import torch
 from spider2d.data.normalise import fit_window
 from spider2d.data.plane import neighbour_indices
 from spider2d.data.prepare import prepare_stack
+from spider2d.inference.body_size import BodySize, measure_bodies, true_size_factors
 from spider2d.inference.slicewise import predict_slices
 from spider2d.labels import BACKGROUND
 from spider2d.models.spec import ModelSpec
 
 Spacing = tuple[float, float, float]
 """Distance of slices, rows and columns in mm."""
-Look = tuple[float, float]
-"""What a size gives: the share of ``share_sure``, and how many mm2 of that size are sure."""
 
 SURE_PROBABILITY = 0.9
 WELL_READ = 0.855
@@ -34,6 +35,8 @@ MIN_GAIN, MIN_GAIN_LARGER = 0.025, 0.08
 rim, of which no network is sure."""
 FACTORS = (0.55, 0.65, 0.8, 1.25, 1.5)
 """What the size of rows, or of rows and columns, is multiplied by."""
+MAX_LOSS = 0.05
+"""How much less sure the network may be of the size that the distance of the discs tells."""
 MAX_SEEN_MM = 600.0
 """Larger fields of view are not tried."""
 BESIDE_BODIES_RATIO, BESIDE_BODIES_MM2 = 1.5, 500.0
@@ -41,6 +44,14 @@ BESIDE_BODIES_RATIO, BESIDE_BODIES_MM2 = 1.5, 500.0
 It is seen smaller, rows and columns alike, where the share that is sure does not fall, and what is sure
 covers the first times as much of the picture and at least the second (mm2 as stated). Of several such sizes
 that which is sure of most is taken."""
+
+
+class Look(NamedTuple):
+    """What a size gives: the share of ``share_sure``, how many mm2 of that size are sure, and the bodies."""
+
+    share: float
+    sure_mm2: float
+    bodies: BodySize | None = None
 
 
 def believable_spacing(
@@ -74,17 +85,26 @@ def believable_spacing(
     def look(spacing: Spacing) -> Look:
         stack_shw, _ = prepare_stack(seen_sra, spacing, spec.pixel_size_mm, window=window)
         batches = predict_slices(network, stack_shw, slice_mm, spec, 1, device=device, precision=precision)
-        share, pixels = share_sure(next(islice(batches, middle - first, None)).probabilities)
-        return share, pixels * spec.pixel_size_mm**2
+        probabilities = next(islice(batches, middle - first, None)).probabilities
+        share, pixels = share_sure(probabilities)
+        classes_rc = probabilities[0].argmax(dim=0).byte().cpu().numpy()
+        bodies = measure_bodies(classes_rc, spec.pixel_size_mm, slice_mm)
+        return Look(share, pixels * spec.pixel_size_mm**2, bodies)
+
+    def look_at(factors_rc: Sequence[tuple[float, float]]) -> dict[Spacing, Look]:
+        sizes = [(slice_mm, row_mm * f, column_mm * g) for f, g in factors_rc]
+        extents_mm = {size: np.multiply(array_sra.shape, size)[1:].max() for size in sizes}
+        return {size: look(size) for size in sizes if extents_mm[size] <= MAX_SEEN_MM}
 
     stated = look(spacing_sra_mm)
-    if stated[0] >= WELL_READ:
+    for spacing, seen in look_at(true_size_factors(stated.bodies)).items():
+        if seen.bodies and not true_size_factors(seen.bodies) and seen.share >= stated.share - MAX_LOSS:
+            return spacing
+    if stated.share >= WELL_READ:
         return spacing_sra_mm
-    others = [(slice_mm, row_mm * f, column_mm * g) for f in FACTORS for g in (1.0, f)]
-    extents_mm = {spacing: np.multiply(array_sra.shape, spacing)[1:].max() for spacing in others}
-    found = {spacing: look(spacing) for spacing in others if extents_mm[spacing] <= MAX_SEEN_MM}
+    found = look_at([(f, g) for f in FACTORS for g in (1.0, f)])
     believable = _surer(found, spacing_sra_mm, stated)
-    if not believable and len(array_sra) == 1 and stated[1] < MIN_SURE_MM2:
+    if not believable and len(array_sra) == 1 and stated.sure_mm2 < MIN_SURE_MM2:
         believable = _surer_beside_bodies(found, spacing_sra_mm, stated)
     return max(believable, key=believable.get, default=spacing_sra_mm)
 
@@ -92,9 +112,10 @@ def believable_spacing(
 def _surer(found: dict[Spacing, Look], stated_mm: Spacing, stated: Look) -> dict[Spacing, float]:
     """Return the sizes at which a slice through the bodies is clearly surer than as stated, and how sure."""
     return {
-        spacing: share
-        for spacing, (share, sure_mm2) in found.items()
-        if sure_mm2 >= MIN_SURE_MM2 and share >= max(MIN_SURENESS, stated[0] + _min_gain(spacing, stated_mm))
+        spacing: seen.share
+        for spacing, seen in found.items()
+        if seen.sure_mm2 >= MIN_SURE_MM2
+        and seen.share >= max(MIN_SURENESS, stated.share + _min_gain(spacing, stated_mm))
     }
 
 
@@ -102,11 +123,11 @@ def _surer_beside_bodies(
     found: dict[Spacing, Look], stated_mm: Spacing, stated: Look
 ) -> dict[Spacing, float]:
     """Return the smaller sizes at which a slice beside the bodies is surer, and of how many mm2 as stated."""
-    needed_mm2 = max(BESIDE_BODIES_MM2, BESIDE_BODIES_RATIO * stated[1])
+    needed_mm2 = max(BESIDE_BODIES_MM2, BESIDE_BODIES_RATIO * stated.sure_mm2)
     as_stated_mm2 = {
-        spacing: sure_mm2 * float(np.prod(stated_mm) / np.prod(spacing))
-        for spacing, (share, sure_mm2) in found.items()
-        if spacing[1] < stated_mm[1] and spacing[2] < stated_mm[2] and share >= stated[0]
+        spacing: seen.sure_mm2 * float(np.prod(stated_mm) / np.prod(spacing))
+        for spacing, seen in found.items()
+        if spacing[1] < stated_mm[1] and spacing[2] < stated_mm[2] and seen.share >= stated.share
     }
     return {spacing: mm2 for spacing, mm2 in as_stated_mm2.items() if mm2 >= needed_mm2}
 
