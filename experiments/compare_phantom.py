@@ -14,8 +14,7 @@ import numpy as np
 from spider2d import cli
 from spider2d.data.contact_sheet import write_png
 from spider2d.data.phantom.dataset import SeriesPlan, make_planned_series
-from spider2d.data.spider_files import SEQUENCES
-from spider2d.data.spider_tables import read_overview
+from spider2d.data.spider_tables import SEQUENCES, read_overview
 from spider2d.data.volume import read_volume, to_canonical
 from spider2d.errors import DatasetError
 

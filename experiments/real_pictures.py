@@ -25,8 +25,7 @@ from spider2d.data.contact_sheet import tile, write_png
 from spider2d.data.geometry import Grid2d, promote_2d
 from spider2d.data.normalise import apply_window, fit_window
 from spider2d.data.overlay import overlay_rgb
-from spider2d.data.spider_files import SEQUENCES
-from spider2d.data.spider_tables import OverviewRow, read_overview
+from spider2d.data.spider_tables import SEQUENCES, OverviewRow, read_overview
 from spider2d.data.volume import Volume, to_canonical
 from spider2d.errors import DatasetError
 from spider2d.inference.segment import SegmentOptions, segment_volume

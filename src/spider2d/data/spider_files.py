@@ -7,12 +7,11 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from spider2d.data.spider_tables import OverviewRow, read_overview
+from spider2d.data.spider_tables import SEQUENCES, OverviewRow, read_overview
 from spider2d.data.volume import volumes_by_name
 from spider2d.errors import DatasetError
 
-SEQUENCES = ("t1", "t2", "t2_SPACE")
-_SERIES_NAME = re.compile(r"(?P<patient>.+?)_(?P<sequence>t1|t2|t2_SPACE)")
+_SERIES_NAME = re.compile(rf"(?P<patient>.+?)_(?P<sequence>{'|'.join(SEQUENCES)})")
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from spider2d.errors import DatasetError
 
 GRADINGS_NAME = "radiological_gradings.csv"
+SEQUENCES = ("t1", "t2", "t2_SPACE")
+"""What series are named by after their patient, in the tables and as files."""
 Row = TypeVar("Row", bound=BaseModel)
 
 

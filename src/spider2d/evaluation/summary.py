@@ -22,7 +22,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from spider2d.data.spider_files import SEQUENCES, parse_series_name
+from spider2d.data.spider_files import parse_series_name
+from spider2d.data.spider_tables import SEQUENCES
 from spider2d.errors import DatasetError
 from spider2d.evaluation.bootstrap import LEVEL, MIN_PATIENTS, N_RESAMPLES, bootstrap_means
 from spider2d.evaluation.case_score import CaseScore

@@ -8,7 +8,7 @@ import numpy as np
 
 from spider2d.cli import quoted
 from spider2d.data.phantom.dataset import is_phantom
-from spider2d.data.spider_files import SEQUENCES
+from spider2d.data.spider_tables import SEQUENCES
 from spider2d.errors import ComparisonError
 from spider2d.reports.score_checks import evaluate_command
 from spider2d.reports.scored_run import ScoredRun, read_run

@@ -19,8 +19,7 @@ from spider2d.data.phantom.tables import (
     overview_row,
     write_table,
 )
-from spider2d.data.spider_files import SEQUENCES
-from spider2d.data.spider_tables import GRADINGS_NAME
+from spider2d.data.spider_tables import GRADINGS_NAME, SEQUENCES
 from spider2d.data.volume import Geometry, Volume, from_canonical, read_mask, write_volume
 from spider2d.errors import DatasetError
 from spider2d.labels import DISC_OFFSET

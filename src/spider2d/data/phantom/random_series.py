@@ -13,7 +13,7 @@ from spider2d.data.phantom.field_of_view import keep_largest_pieces
 from spider2d.data.phantom.rendering import Scan, sample_scan
 from spider2d.data.phantom.series import PhantomSeries, make_series
 from spider2d.data.phantom.tissues import FAT_SHARE, TISSUE, brightness_table, random_brightness_table
-from spider2d.data.spider_files import SEQUENCES
+from spider2d.data.spider_tables import SEQUENCES
 from spider2d.labels import CANAL_LABEL
 
 SEQUENCE_SHARES = (0.5, 0.4, 0.1)

@@ -20,7 +20,7 @@ from spider2d.data.phantom.rendering import (
 from spider2d.data.phantom.spine import paint_spine
 from spider2d.data.phantom.surroundings import Noises, paint_surroundings, sample_noises
 from spider2d.data.phantom.tissues import brightness_table
-from spider2d.data.spider_files import SEQUENCES
+from spider2d.data.spider_tables import SEQUENCES
 
 N_SUB_SLICES = 3
 THICK_SLICE_MM = 2.0

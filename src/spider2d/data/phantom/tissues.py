@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from spider2d.data.spider_files import SEQUENCES
+from spider2d.data.spider_tables import SEQUENCES
 
 # fmt: off
 _TABLE = {
