@@ -32,7 +32,6 @@ def write_comparison(comparison: Comparison, output: Path) -> list[Path]:
 
     Raises:
         OutputError: A folder ``tensorboard`` is there that is not of an earlier comparison.
-        VolumeError: An image needed for the pictures cannot be read.
         OSError: The folder cannot be written.
     """
     earlier = _holds_comparison(output)
