@@ -102,12 +102,8 @@ def run_export(args: argparse.Namespace) -> None:
 
 def run_train(args: argparse.Namespace) -> None:
     """Plan, preprocess and train."""
-    from spider2d.baselines.nnunet_commands import (
-        TrainingMachine,
-        check_installed,
-        plan_and_preprocess,
-        train,
-    )
+    from spider2d.baselines.nnunet_commands import TrainingMachine, plan_and_preprocess, train
+    from spider2d.baselines.nnunet_process import check_installed
     from spider2d.baselines.nnunet_run import TrainingSettings, check_training
     from spider2d.inference.slicewise import choose_device
 
@@ -130,7 +126,8 @@ def run_train(args: argparse.Namespace) -> None:
 
 def run_predict(args: argparse.Namespace) -> None:
     """Predict the validation images."""
-    from spider2d.baselines.nnunet_commands import check_installed, predict
+    from spider2d.baselines.nnunet_commands import predict
+    from spider2d.baselines.nnunet_process import check_installed
     from spider2d.inference.slicewise import choose_device
 
     check_installed()
@@ -158,7 +155,8 @@ def run_import(args: argparse.Namespace) -> None:
 
 def run_cost(args: argparse.Namespace) -> None:
     """Measure the inference of one volume."""
-    from spider2d.baselines.nnunet_commands import check_installed, measure
+    from spider2d.baselines.nnunet_commands import measure
+    from spider2d.baselines.nnunet_process import check_installed
 
     check_installed()
     folder = WorkFolder(args.work)

@@ -4,38 +4,11 @@ from pathlib import Path
 import pytest
 
 from spider2d.baselines import nnunet_commands
-from spider2d.baselines.nnunet_commands import check_installed, environment, run_command
 from spider2d.baselines.nnunet_folder import WorkFolder
 from spider2d.baselines.nnunet_plans import write_own_plans
+from spider2d.baselines.nnunet_process import StepCost
 from spider2d.cost_file import read_cost, write_cost
-from spider2d.errors import DatasetError, MissingPackageError, Spider2dError
-
-
-def test_missing_package_says_what_to_type(monkeypatch, tmp_path):
-    monkeypatch.setattr(nnunet_commands.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(MissingPackageError, match=r'nnunetv2.*pip install -e "\.\[baselines\]"'):
-        check_installed()
-
-
-def test_a_step_gets_nnunets_folders_and_is_timed(monkeypatch, tmp_path):
-    monkeypatch.setattr(nnunet_commands, "check_installed", lambda: None)
-    folder = WorkFolder(tmp_path)
-    program = (
-        "import os, sys, time, pathlib; time.sleep(0.2); block = bytearray(300_000_000);"
-        "seen = os.environ['nnUNet_raw'] + ' ' + os.environ['nnUNet_n_proc_DA'];"
-        "pathlib.Path(sys.argv[1]).write_text(seen)"
-    )
-    cost = run_command(folder, ["-c", program], [str(tmp_path / "seen.txt")], workers=3)
-    assert (tmp_path / "seen.txt").read_text() == f"{tmp_path / 'nnUNet_raw'} 3"
-    assert environment(folder, 3)["nnUNet_results"] == str(tmp_path / "nnUNet_results")
-    assert 0.2 <= cost.seconds < 30
-    assert cost.peak_memory_gb is None or 0.3 <= cost.peak_memory_gb < 2
-
-
-def test_a_failed_step_is_an_error_with_its_call(monkeypatch, tmp_path):
-    monkeypatch.setattr(nnunet_commands, "check_installed", lambda: None)
-    with pytest.raises(Spider2dError, match="exit code 3.*--some option"):
-        run_command(WorkFolder(tmp_path), ["-c", "raise SystemExit(3)"], ["--some", "option"])
+from spider2d.errors import DatasetError
 
 
 def test_costs_of_steps_are_kept_side_by_side(tmp_path):
@@ -85,7 +58,7 @@ def test_costs_of_training_and_prediction_are_those_of_every_method(tmp_path, mo
         if "--report" in arguments:
             report = Path(arguments[arguments.index("--report") + 1])
             report.write_text(json.dumps({"seconds_per_volume": 3.5, "gmac_per_volume": 8.0, "windows": 4}))
-        return nnunet_commands.StepCost(9.0, 1.25)
+        return StepCost(9.0, 1.25)
 
     monkeypatch.setattr(nnunet_commands, "run_command", run_command)
     command = f'python src/run_nnunet.py predict --configuration 3d_fullres --work "{folder.root}"'

@@ -15,6 +15,7 @@ import torch
 
 from spider2d.atomic_write import write_text
 from spider2d.baselines.nnunet_folder import CONFIGURATIONS, DATASET_NAME
+from spider2d.cost_file import peak_memory_gb
 from spider2d.models.unet2d import count_parameters
 
 _VALIDATION_SHARE = 5
@@ -115,7 +116,7 @@ def describe(trainer: Any, args: argparse.Namespace) -> dict[str, Any]:
         "dimension": "2D" if args.configuration == "2d" else "3D",
         "parameters": count_parameters(trainer.network),
         "training_seconds": round(epoch_seconds(trainer.logger.get_checkpoint()), 1),
-        "peak_memory_gb": round(torch.cuda.max_memory_allocated() / 1e9, 3) if on_gpu else None,
+        "peak_memory_gb": torch.cuda.max_memory_allocated() / 1e9 if on_gpu else peak_memory_gb(),
         "device": args.device,
         "steps": trainer.current_epoch * args.iterations,
         "planned_steps": args.epochs * args.iterations,
