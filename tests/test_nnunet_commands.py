@@ -65,7 +65,10 @@ def test_costs_of_training_and_prediction_are_those_of_every_method(tmp_path, mo
     folder.add_cost("train_3d_fullres", {})
     with pytest.raises(DatasetError, match=f"not predicted yet. Run first: {command}"):
         nnunet_commands.measure(folder, "3d_fullres")
+    for name in ("class_maps/former.mha", "predictions/former.mha"):
+        folder.write_json(f"3d_fullres/{name}", {})
     nnunet_commands.predict(folder, "3d_fullres", "cpu", mirroring=False, step_size=0.75)
+    assert not list(folder.of("3d_fullres").rglob("former.mha"))
     assert calls[0][calls[0].index("-step_size") + 1] == "0.75"
     cost = read_cost(folder.of("3d_fullres") / "cost.json")
     assert cost.seconds_per_volume is None  # of other volumes, with the start of the program: not comparable

@@ -8,7 +8,7 @@ from typing import Any
 from spider2d.baselines.nnunet_folder import CONFIGURATIONS, DATASET_ID, WorkFolder
 from spider2d.baselines.nnunet_plans import STOCK_PLANS, write_own_plans
 from spider2d.baselines.nnunet_process import run_command
-from spider2d.baselines.nnunet_run import TrainingSettings, claim_training
+from spider2d.baselines.nnunet_run import TrainingSettings, claim_training, clear_predictions
 from spider2d.cost_file import COST_NAME, Cost, add_cost, read_cost, write_cost
 
 _PLAN = "nnunetv2.experiment_planning.plan_and_preprocess_entrypoints:plan_and_preprocess_entry"
@@ -107,6 +107,8 @@ def predict(
 ) -> Path:
     """Predict the images of the validation side; return the folder of class maps.
 
+    Those of a former prediction and the labels made of them are removed first.
+
     Args:
         folder: Work folder with the trained configuration.
         configuration: "2d" or "3d_fullres".
@@ -121,6 +123,7 @@ def predict(
     arguments += ["-c", configuration, "-f", "0", "-p", training["plans"], "-device", device]
     arguments += ["-npp", str(processes), "-nps", str(processes), "-step_size", str(step_size)]
     arguments += [] if mirroring else ["--disable_tta"]
+    clear_predictions(folder, configuration)
     cost = run_command(folder, _entry(_PREDICT), arguments)
     n_volumes = len(list(images.iterdir()))
     figures = {"volumes": n_volumes, "seconds_per_volume": round(cost.seconds / n_volumes, 2)}

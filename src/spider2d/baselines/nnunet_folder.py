@@ -29,7 +29,7 @@ CONFIGURATIONS: tuple[Configuration, ...] = ("2d", "3d_fullres")
 
 @dataclass(frozen=True)
 class ExportedSeries:
-    """One exported series: its name, image and mask file, and its side of the split."""
+    """One exported series: its name, image file and side of the split."""
 
     name: str
     image: str
