@@ -5,7 +5,7 @@ import pytest
 
 from spider2d.baselines import nnunet_commands
 from spider2d.baselines.nnunet_folder import WorkFolder
-from spider2d.baselines.nnunet_plans import write_own_plans
+from spider2d.baselines.nnunet_plans import inference_title, network_title, write_own_plans
 from spider2d.baselines.nnunet_process import StepCost
 from spider2d.cost_file import read_cost, write_cost
 from spider2d.errors import DatasetError
@@ -36,6 +36,15 @@ def test_own_plans_are_narrower_and_leave_the_stock_plans_alone(tmp_path):
     assert (tmp_path / "nnUNetPlans.json").read_text() == text
     with pytest.raises(DatasetError, match="no plans"):
         write_own_plans(tmp_path / "none", 8)
+
+
+def test_a_reduced_network_and_inference_are_not_called_as_the_full_one():
+    assert network_title("3d_fullres", "nnUNetPlans") == "nnU-Net 3d_fullres"
+    assert network_title("2d", "spider2dPlans_32") == "nnU-Net 2d"
+    assert network_title("2d", "spider2dPlans_8") == "nnU-Net 2d, 8 of 32 base features"
+    assert inference_title("nnU-Net 2d", mirroring=True, step_size=0.5) == "nnU-Net 2d"
+    title = inference_title("nnU-Net 2d", mirroring=False, step_size=0.5)
+    assert title == "nnU-Net 2d, not mirrored"
 
 
 def test_costs_of_training_and_prediction_are_those_of_every_method(tmp_path, monkeypatch):
@@ -80,6 +89,7 @@ def test_costs_of_training_and_prediction_are_those_of_every_method(tmp_path, mo
     cost = read_cost(folder.of("3d_fullres") / "cost.json")
     assert (cost.training_peak_memory_gb, cost.training_device, cost.training_seconds) == (2.5, "cpu", 61.5)
     assert (cost.steps, cost.planned_steps) == (75, 100)
+    assert cost.title == "nnU-Net 3d_fullres, windows 0.75 of a window apart, not mirrored"
     assert (cost.seconds_per_volume, cost.gmac_per_volume, cost.model_file_mb) == (3.5, 8.0, None)
     costs = json.loads((folder.root / "nnunet_cost.json").read_text())
     assert (costs["predict_3d_fullres"]["volumes"], costs["cost_3d_fullres"]["windows"]) == (2, 4)

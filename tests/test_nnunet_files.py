@@ -85,6 +85,7 @@ def test_perfect_class_maps_come_back_on_the_original_grids(dataset, exported):
         assert np.mean(found == wanted) > 0.995  # the instance step drops a few voxels
         assert report["network"]["dimension"] == "3D"
         assert report["seconds"]["network"] == 2.5
+        assert (report["test_time_augmentation"], report["step_size"]) == (False, 0.5)
         assert {instance["confidence"] for instance in report["instances"]} == {None}
 
 

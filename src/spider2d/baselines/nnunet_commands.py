@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from spider2d.baselines.nnunet_folder import CONFIGURATIONS, DATASET_ID, WorkFolder
-from spider2d.baselines.nnunet_plans import STOCK_PLANS, write_own_plans
+from spider2d.baselines.nnunet_plans import STOCK_PLANS, inference_title, write_own_plans
 from spider2d.baselines.nnunet_process import run_command
 from spider2d.baselines.nnunet_run import TrainingSettings, claim_training, clear_predictions
 from spider2d.cost_file import COST_NAME, Cost, add_cost, read_cost, write_cost
@@ -144,7 +144,7 @@ def measure(
         threads: CPU threads; None = all cores.
 
     Returns:
-        The figures, see `nnunet_measure.measure`.
+        The figures, see `nnunet_measure.measure`, and how network and inference are called.
     """
     prediction = folder.read_prediction_cost(configuration)
     training = folder.read_json(f"{configuration}/training.json", f"train --configuration {configuration}")
@@ -156,6 +156,8 @@ def measure(
     arguments += [] if threads is None else ["--threads", str(threads)]
     cost = run_command(folder, ["-m", _MEASURE_MODULE], arguments)
     figures = json.loads(report.read_text(encoding="utf-8"))
+    title = inference_title(training["title"], prediction["mirroring"], prediction["step_size"])
+    figures = {"title": title} | figures
     folder.add_cost(f"cost_{configuration}", vars(cost) | figures)
     path = folder.of(configuration) / COST_NAME
     write_cost(path, add_cost(read_cost(path), inference_cost(figures)))
