@@ -38,6 +38,15 @@ def test_own_plans_are_narrower_and_leave_the_stock_plans_alone(tmp_path):
         write_own_plans(tmp_path / "none", 8)
 
 
+def test_damaged_notes_of_the_planning_are_named(tmp_path):
+    folder = WorkFolder(tmp_path)
+    folder.write_export(tmp_path / "data", [])
+    (tmp_path / "planning.json").touch()
+    command = f"Delete it and run: python src/run_nnunet.py train --work {tmp_path}"
+    with pytest.raises(DatasetError, match=rf"planning\.json: damaged .*{command}"):
+        nnunet_commands.plan_and_preprocess(folder, 1.0)
+
+
 def test_a_reduced_network_and_inference_are_not_called_as_the_full_one():
     assert network_title("3d_fullres", "nnUNetPlans") == "nnU-Net 3d_fullres"
     assert network_title("2d", "spider2dPlans_32") == "nnU-Net 2d"

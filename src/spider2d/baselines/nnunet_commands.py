@@ -38,11 +38,14 @@ def plan_and_preprocess(folder: WorkFolder, memory_target_gb: float | None, proc
         folder: Work folder with an export.
         memory_target_gb: GPU memory the planner makes patches and networks for; None = its own choice.
         processes: Worker processes.
+
+    Raises:
+        DatasetError: Nothing was exported, or the file that says what was planned is damaged.
     """
     folder.read_export()
     settings = {"memory_target_gb": memory_target_gb}
     done = folder.root / "planning.json"
-    if done.exists() and json.loads(done.read_text(encoding="utf-8")) == settings:
+    if done.exists() and folder.read_json(done.name, "train") == settings:
         return
     done.unlink(missing_ok=True)
     count = str(processes)
