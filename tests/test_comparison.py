@@ -206,6 +206,14 @@ def test_study_file(tmp_path):
         parse_study([str(path)])
 
 
+def test_missing_study_file_does_not_point_to_configurations_of_trainings(tmp_path):
+    with pytest.raises(ConfigError) as error:
+        parse_study([str(tmp_path / "none.yaml")])
+    text = str(error.value)
+    assert "none.yaml: no such study file; python src/compare_2d_3d.py --help" in text
+    assert "experiments" not in text and "NAME=FOLDER" in text
+
+
 def test_study_file_may_say_what_was_skipped(tmp_path):
     path = tmp_path / "study.yaml"
     runs = "runs: [{name: 2D, scores: b}]\n"
