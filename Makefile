@@ -26,7 +26,7 @@ benchmark: $(READY)
 	$(BIN)/python experiments/benchmark.py
 
 $(READY): requirements.txt pyproject.toml
-	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'found Python %d.%d, needed 3.11 or 3.12: make PYTHON=python3.12' % sys.version_info[:2])"
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'found Python %d.%d, needed 3.11 or newer: make PYTHON=python3.12' % sys.version_info[:2])"
 	@$(BIN)/python -c "import sys, pip; sys.exit(sys.version_info < (3, 11))" 2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install -r requirements.txt

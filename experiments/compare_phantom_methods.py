@@ -9,6 +9,7 @@ cannot run or fails is named; the others are compared.
 """
 
 import argparse
+import contextlib
 import hashlib
 import json
 import sys
@@ -72,12 +73,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     minutes = cli.number_between(0.05, 600)
     parser.add_argument("--max-minutes", type=minutes, default=3.5, help="training of each (%(default)s)")
-    parser.add_argument(
-        "--length",
-        type=cli.number_between(0.01, 1000),
-        default=1.0,
-        help="factor on the steps of every training; with more minutes, more steps (%(default)s)",
-    )
+    length = cli.number_between(0.01, 1000)
+    factor = "factor on the steps of every training; with more minutes, more steps (%(default)s)"
+    parser.add_argument("--length", type=length, default=1.0, help=factor)
     return parser.parse_args(argv)
 
 
@@ -93,12 +91,9 @@ def why_skipped(method: Method) -> str | None:
 def data_steps(args: argparse.Namespace) -> Steps:
     """Return the steps that make the data all methods share."""
     data, slices = args.output / "phantom", args.output / "slices"
-    return _texts(
-        [
-            ("phantom", ["preprocessing/make_phantom.py", "--output", data, "--patients", args.patients]),
-            ("slices", ["preprocessing/extract_slices.py", "--dataset", data, "--output", slices]),
-        ]
-    )
+    make = ["preprocessing/make_phantom.py", "--output", data, "--patients", args.patients]
+    extract = ["preprocessing/extract_slices.py", "--dataset", data, "--output", slices]
+    return _texts([("phantom", make), ("slices", extract)])
 
 
 def method_steps(method: Method, args: argparse.Namespace) -> Steps:
@@ -171,23 +166,32 @@ def run_steps(mark: Path, name: str, steps: Steps, settings: dict[str, Any]) -> 
         settings: What the results depend on.
 
     Raises:
-        Spider2dError: A step failed, or the mark is of other settings.
+        Spider2dError: A step failed, or the mark is damaged or of other settings.
     """
-    state = {"settings": settings, "seconds": {}}
-    if mark.is_file():
-        state = json.loads(mark.read_text(encoding="utf-8"))
-        if state["settings"] != settings:
-            changed = [key for key in settings if state["settings"].get(key) != settings[key]]
-            raise Spider2dError(
-                f"{mark.parent} was made with other settings ({', '.join(changed) or 'fewer of them'}); "
-                "results of two settings are not mixed. Delete that folder, or name another --output."
-            )
+    state = read_mark(mark) if mark.is_file() else {"settings": settings, "seconds": {}}
+    if state["settings"] != settings:
+        changed = [key for key in settings if state["settings"].get(key) != settings[key]]
+        raise Spider2dError(
+            f"{mark.parent} was made with other settings ({', '.join(changed) or 'fewer of them'}); "
+            "results of two settings are not mixed. Delete that folder, or name another --output."
+        )
     for title, command in steps:
         if title in state["seconds"]:
             print(f"=== {name}{title}: done before")
             continue
         state["seconds"][title] = round(cli.run_step(f"{name}{title}", command), 1)
         write_text(mark, json.dumps(state, indent=1) + "\n")
+
+
+def read_mark(mark: Path) -> dict[str, Any]:
+    """Return what a mark says, or raise Spider2dError where it says nothing."""
+    with contextlib.suppress(ValueError, TypeError, KeyError):
+        state = json.loads(mark.read_text(encoding="utf-8"))
+        if all(isinstance(state[key], dict) for key in ("settings", "seconds")):
+            return state
+    raise Spider2dError(
+        f"{mark}: damaged, so that nobody knows what is done. Delete {mark.parent}, or name another --output."
+    )
 
 
 def run_methods(args: argparse.Namespace, methods: list[Method]) -> dict[str, str]:

@@ -27,8 +27,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
     parser = cli.make_parser(__doc__)
     steps = parser.add_subparsers(dest="step", required=True, metavar="STEP")
-    export = _step(steps, "export", "write the raw data set; removes networks of a former export")
+    export = _step(steps, "export", "write the raw data set; removes a former export")
     export.add_argument("--dataset", type=Path, default=Path("data/phantom"), help="(default: %(default)s)")
+    export.add_argument("--overwrite", action="store_true", help="remove the networks that are there too")
     train = _step(steps, "train", "plan, preprocess and train", with_configuration=True)
     train.add_argument("--epochs", type=cli.whole_number(1), default=1000, help="(default: %(default)s)")
     train.add_argument("--iterations", type=cli.whole_number(1), default=250, help="per epoch (%(default)s)")
@@ -94,7 +95,7 @@ def run_export(args: argparse.Namespace) -> None:
     from spider2d.baselines.nnunet_export import export_dataset
 
     folder = WorkFolder(args.work)
-    exported = export_dataset(args.dataset, folder)
+    exported = export_dataset(args.dataset, folder, args.overwrite)
     n_training = sum(series.subset == "training" for series in exported)
     print(f"wrote {n_training} training and {len(exported) - n_training} validation series to {folder.raw}")
     print(f"next: python src/run_nnunet.py train --work {cli.quoted(args.work)}")
@@ -102,12 +103,8 @@ def run_export(args: argparse.Namespace) -> None:
 
 def run_train(args: argparse.Namespace) -> None:
     """Plan, preprocess and train."""
-    from spider2d.baselines.nnunet_commands import (
-        TrainingMachine,
-        check_installed,
-        plan_and_preprocess,
-        train,
-    )
+    from spider2d.baselines.nnunet_commands import TrainingMachine, plan_and_preprocess, train
+    from spider2d.baselines.nnunet_process import check_installed
     from spider2d.baselines.nnunet_run import TrainingSettings, check_training
     from spider2d.inference.slicewise import choose_device
 
@@ -130,7 +127,8 @@ def run_train(args: argparse.Namespace) -> None:
 
 def run_predict(args: argparse.Namespace) -> None:
     """Predict the validation images."""
-    from spider2d.baselines.nnunet_commands import check_installed, predict
+    from spider2d.baselines.nnunet_commands import predict
+    from spider2d.baselines.nnunet_process import check_installed
     from spider2d.inference.slicewise import choose_device
 
     check_installed()
@@ -158,7 +156,8 @@ def run_import(args: argparse.Namespace) -> None:
 
 def run_cost(args: argparse.Namespace) -> None:
     """Measure the inference of one volume."""
-    from spider2d.baselines.nnunet_commands import check_installed, measure
+    from spider2d.baselines.nnunet_commands import measure
+    from spider2d.baselines.nnunet_process import check_installed
 
     check_installed()
     folder = WorkFolder(args.work)

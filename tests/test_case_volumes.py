@@ -1,13 +1,17 @@
 """Label files for the pictures: those that were scored, and what is said when they are others."""
 
+import shutil
+
 import numpy as np
 import pytest
 import SimpleITK as sitk
 from scored_runs import compare, score
+from tiny_dataset import labels_sra, write_series
 
 from spider2d.data.geometry import Geometry
-from spider2d.data.volume import Volume, read_mask, write_volume
+from spider2d.data.volume import Volume, from_canonical, read_mask, write_volume
 from spider2d.errors import NoPicturesError
+from spider2d.reports.case_pictures import disagreement
 from spider2d.reports.case_volumes import read_case, volume_change
 from spider2d.reports.report import make_document
 
@@ -85,6 +89,32 @@ def test_mask_on_another_grid_than_the_image(runs):
     moved = Geometry(**{**vars(image.geometry), "origin_xyz_mm": (0.0, 0.0, 99.0)})
     write_volume(path, Volume(image.array_zyx, moved))
     assert "1_t2.mha: not on the grid of the image: origin" in complaint(runs)
+
+
+def test_false_findings_far_from_the_reference_are_seen_and_counted(tmp_path):
+    labels = np.pad(labels_sra(), ((0, 0), (20, 120), (20, 120)))
+    write_series(tmp_path / "data", "1_t1", labels=labels)
+    masks = tmp_path / "data" / "masks"
+    for method in ("exact", "shifted"):
+        shutil.copytree(masks, tmp_path / method / "predictions")
+    far = np.zeros_like(labels)
+    far[2, -4:, -5:] = 7
+    path = tmp_path / "shifted" / "predictions" / "1_t1.mha"
+    write_volume(path, from_canonical(labels + far, read_mask(path)))
+    for method in ("exact", "shifted"):
+        score(masks, tmp_path / method / "predictions", tmp_path / method / "scores")
+    case = read_case(compare(tmp_path, "exact", "shifted"), "1_t1")
+    assert (disagreement(case.reference_sra, *case.labels_sra.values()) > 0).sum() == 4 * 5
+    assert read_case(compare(tmp_path, "exact"), "1_t1").grey_sra.shape[1] < 140  # the box stays close
+
+
+def test_damaged_image_leaves_a_report_without_pictures(runs):
+    for path in (runs / "data" / "images").iterdir():
+        path.write_bytes(path.read_bytes()[:-9])
+    assert complaint(runs).startswith(f"No pictures of cases: {runs / 'data' / 'images' / '1_t2.mha'}: ")
+    document = make_document(compare(runs, "exact", "shifted"))
+    (cases,) = (part for part in document.sections if part.title == "Best, median and worst case")
+    assert "damaged, truncated" in cases.sentences[-1] and not cases.items
 
 
 def test_2d_files_are_read_as_they_were_scored(runs):

@@ -74,6 +74,17 @@ def test_results_of_other_settings_are_refused_not_mixed(tmp_path, ran):
     assert len(ran) == 1
 
 
+@pytest.mark.parametrize("text", ["", "{}", "[]", "3", '{"settings": {}}', '{"settings": [], "seconds": {}}'])
+def test_a_damaged_mark_is_named(tmp_path, ran, text):
+    mark = tmp_path / "2d" / "steps.json"
+    mark.parent.mkdir()
+    mark.write_text(text)
+    with pytest.raises(Spider2dError) as error:
+        study.run_steps(mark, "", [("training", ["a"])], {"training": ["a"]})
+    assert str(error.value).startswith(f"{mark}: damaged") and not ran
+    assert f"Delete {mark.parent}, or name another --output" in str(error.value)
+
+
 def test_more_patients_are_other_settings_for_every_method(tmp_path, ran):
     study.run_methods(parsed(tmp_path), [method("2d")])
     left_out = study.run_methods(parsed(tmp_path, "--patients", "60"), [method("2d")])

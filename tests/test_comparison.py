@@ -7,7 +7,13 @@ from scored_runs import compare, score
 from tiny_dataset import labels_sra, write_series
 
 from spider2d.errors import ComparisonError, ConfigError
+from spider2d.reports.comparison import DataSource
 from spider2d.reports.study import parse_study, run_folder
+
+
+def change_metrics(method, **changes):
+    path = method / "scores" / "metrics.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
 
 def test_cases_are_laid_out_alike_for_all_runs(written_runs):
@@ -42,9 +48,21 @@ def test_phantom_is_known_by_its_note(runs):
 
 
 def test_data_set_that_is_gone_is_unknown(runs):
-    path = runs / "exact" / "scores" / "metrics.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"references": "elsewhere/masks"}))
+    change_metrics(runs / "exact", references="elsewhere/masks")
     assert compare(runs, "exact").data.synthetic is None
+
+
+def test_phantom_is_known_by_the_references_whatever_data_set_is_named(runs, written_runs, tmp_path):
+    shutil.copytree(runs / "data", tmp_path / "real")
+    change_metrics(runs / "shifted", references=str(runs / "data" / "masks"))
+    (runs / "data" / "phantom.json").write_text("{}")
+    for first, other in (("exact", "shifted"), ("shifted", "exact")):
+        data = compare(runs, first, other, dataset=tmp_path / "real").data
+        assert data.root == tmp_path / "real" and data.synthetic is True
+        assert compare(runs, first, other).data.synthetic is True
+    assert compare(runs, "exact", dataset=tmp_path / "real").data.synthetic is False
+    shutil.rmtree(runs / "data" / "images")
+    assert compare(runs, "shifted").data == DataSource(None, True)
 
 
 def test_cost_beside_the_scores_is_taken(runs):
@@ -186,6 +204,14 @@ def test_study_file(tmp_path):
     path.write_text("runs:\n  - {name: a, score: b}\n")
     with pytest.raises(ConfigError, match="score"):
         parse_study([str(path)])
+
+
+def test_missing_study_file_does_not_point_to_configurations_of_trainings(tmp_path):
+    with pytest.raises(ConfigError) as error:
+        parse_study([str(tmp_path / "none.yaml")])
+    text = str(error.value)
+    assert "none.yaml: no such study file; python src/compare_2d_3d.py --help" in text
+    assert "experiments" not in text and "NAME=FOLDER" in text
 
 
 def test_study_file_may_say_what_was_skipped(tmp_path):

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 
 from spider2d.cost_file import Cost, add_cost, peak_memory_gb, read_cost, write_cost
@@ -41,3 +44,11 @@ def test_peak_memory_never_falls():
     before = peak_memory_gb()
     block = bytearray(b"x" * 50_000_000)
     assert 0.01 < before <= peak_memory_gb() < 500 and len(block) == 50_000_000
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not hand memory down")
+def test_peak_memory_is_not_that_of_the_process_that_started_this_one():
+    block = bytearray(b"x" * 300_000_000)
+    program = "from spider2d.cost_file import peak_memory_gb; print(peak_memory_gb())"
+    started = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert 0.01 < float(started.stdout) < 0.2 and len(block) == 300_000_000

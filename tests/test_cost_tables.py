@@ -49,7 +49,10 @@ def test_seconds_measured_alike_need_no_remark():
     runs = comparison(a=alike, b=alike, c={"parameters": 5})
     assert timing_sentence(runs) is None
     note = cost_table(runs).note
-    assert "Volume and processor of a, b: 17 x 300 x 200 at 4 x 0.5 x 0.5 mm on CPU, 2 threads." in note
+    assert (
+        "Volume, processor and precision of a, b: 17 x 300 x 200 at 4 x 0.5 x 0.5 mm on CPU, 2 threads."
+        in note
+    )
     assert "differ" not in note
 
 
@@ -62,6 +65,30 @@ def test_seconds_measured_in_another_way_are_named():
     assert "in another way for c than for b" in timing_sentence(runs)
     assert "c: a volume that was not stated on cpu, mean of" in cost_table(runs).note
     assert "They differ" in cost_table(runs).note
+
+
+def test_precision_is_part_of_how_seconds_were_measured():
+    way = {"seconds_per_volume": 3.0, "gmac_per_volume": 2.0, "device": "CPU, 2 threads", **VOLUME}
+    runs = comparison(a=way | {"inference_precision": "bf16"}, b=way | {"inference_precision": "fp32"})
+    assert "in another way for b than for a" in timing_sentence(runs)
+    assert "b: 17 x 300 x 200 at 4 x 0.5 x 0.5 mm on CPU, 2 threads in fp32" in cost_table(runs).note
+    assert counting_sentence(runs) is None  # operations are the same in every precision
+
+
+def test_seconds_on_gpus_stand_with_their_gpu_and_different_ones_are_noted():
+    one, other = (
+        {"seconds_per_volume": 3.0, "seconds_per_volume_gpu": 0.25, "gpu": gpu, "peak_gpu_memory_gb": 2.5}
+        for gpu in ("NVIDIA A", "NVIDIA B")
+    )
+    runs = comparison(a=one, b=one, c=other, d={"seconds_per_volume": 3.0})
+    table = cost_table(runs)
+    cells = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+    seconds = ["0.25 (NVIDIA A)", "0.25 (NVIDIA A)", "0.25 (NVIDIA B)", "n/a"]
+    assert [row["s per volume, GPU"] for row in cells] == seconds
+    assert [row["peak GPU memory, GB"] for row in cells] == ["2.5", "2.5", "2.5", "n/a"]
+    assert "measured on another GPU or volume for c than for a: do not compare them." in table.note
+    assert "GPU" not in cost_table(comparison(a=one, b=one)).note
+    assert "a GPU that was not stated" in cost_table(comparison(a={**one, "gpu": None})).rows[0][-2]
 
 
 def test_operations_of_another_volume_are_named():

@@ -4,38 +4,11 @@ from pathlib import Path
 import pytest
 
 from spider2d.baselines import nnunet_commands
-from spider2d.baselines.nnunet_commands import check_installed, environment, run_command
 from spider2d.baselines.nnunet_folder import WorkFolder
-from spider2d.baselines.nnunet_plans import write_own_plans
+from spider2d.baselines.nnunet_plans import inference_title, network_title, write_own_plans
+from spider2d.baselines.nnunet_process import StepCost
 from spider2d.cost_file import read_cost, write_cost
-from spider2d.errors import DatasetError, MissingPackageError, Spider2dError
-
-
-def test_missing_package_says_what_to_type(monkeypatch, tmp_path):
-    monkeypatch.setattr(nnunet_commands.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(MissingPackageError, match=r'nnunetv2.*pip install -e "\.\[baselines\]"'):
-        check_installed()
-
-
-def test_a_step_gets_nnunets_folders_and_is_timed(monkeypatch, tmp_path):
-    monkeypatch.setattr(nnunet_commands, "check_installed", lambda: None)
-    folder = WorkFolder(tmp_path)
-    program = (
-        "import os, sys, time, pathlib; time.sleep(0.2); block = bytearray(300_000_000);"
-        "seen = os.environ['nnUNet_raw'] + ' ' + os.environ['nnUNet_n_proc_DA'];"
-        "pathlib.Path(sys.argv[1]).write_text(seen)"
-    )
-    cost = run_command(folder, ["-c", program], [str(tmp_path / "seen.txt")], workers=3)
-    assert (tmp_path / "seen.txt").read_text() == f"{tmp_path / 'nnUNet_raw'} 3"
-    assert environment(folder, 3)["nnUNet_results"] == str(tmp_path / "nnUNet_results")
-    assert 0.2 <= cost.seconds < 30
-    assert cost.peak_memory_gb is None or 0.3 <= cost.peak_memory_gb < 2
-
-
-def test_a_failed_step_is_an_error_with_its_call(monkeypatch, tmp_path):
-    monkeypatch.setattr(nnunet_commands, "check_installed", lambda: None)
-    with pytest.raises(Spider2dError, match="exit code 3.*--some option"):
-        run_command(WorkFolder(tmp_path), ["-c", "raise SystemExit(3)"], ["--some", "option"])
+from spider2d.errors import DatasetError
 
 
 def test_costs_of_steps_are_kept_side_by_side(tmp_path):
@@ -65,6 +38,24 @@ def test_own_plans_are_narrower_and_leave_the_stock_plans_alone(tmp_path):
         write_own_plans(tmp_path / "none", 8)
 
 
+def test_damaged_notes_of_the_planning_are_named(tmp_path):
+    folder = WorkFolder(tmp_path)
+    folder.write_export(tmp_path / "data", [])
+    (tmp_path / "planning.json").touch()
+    command = f"Delete it and run: python src/run_nnunet.py train --work {tmp_path}"
+    with pytest.raises(DatasetError, match=rf"planning\.json: damaged .*{command}"):
+        nnunet_commands.plan_and_preprocess(folder, 1.0)
+
+
+def test_a_reduced_network_and_inference_are_not_called_as_the_full_one():
+    assert network_title("3d_fullres", "nnUNetPlans") == "nnU-Net 3d_fullres"
+    assert network_title("2d", "spider2dPlans_32") == "nnU-Net 2d"
+    assert network_title("2d", "spider2dPlans_8") == "nnU-Net 2d, 8 of 32 base features"
+    assert inference_title("nnU-Net 2d", mirroring=True, step_size=0.5) == "nnU-Net 2d"
+    title = inference_title("nnU-Net 2d", mirroring=False, step_size=0.5)
+    assert title == "nnU-Net 2d, not mirrored"
+
+
 def test_costs_of_training_and_prediction_are_those_of_every_method(tmp_path, monkeypatch):
     figures = {
         **{"title": "nnU-Net 3d_fullres", "architecture": "nnunet_3d_fullres", "dimension": "3D"},
@@ -85,14 +76,17 @@ def test_costs_of_training_and_prediction_are_those_of_every_method(tmp_path, mo
         if "--report" in arguments:
             report = Path(arguments[arguments.index("--report") + 1])
             report.write_text(json.dumps({"seconds_per_volume": 3.5, "gmac_per_volume": 8.0, "windows": 4}))
-        return nnunet_commands.StepCost(9.0, 1.25)
+        return StepCost(9.0, 1.25)
 
     monkeypatch.setattr(nnunet_commands, "run_command", run_command)
     command = f'python src/run_nnunet.py predict --configuration 3d_fullres --work "{folder.root}"'
     folder.add_cost("train_3d_fullres", {})
     with pytest.raises(DatasetError, match=f"not predicted yet. Run first: {command}"):
         nnunet_commands.measure(folder, "3d_fullres")
+    for name in ("class_maps/former.mha", "predictions/former.mha"):
+        folder.write_json(f"3d_fullres/{name}", {})
     nnunet_commands.predict(folder, "3d_fullres", "cpu", mirroring=False, step_size=0.75)
+    assert not list(folder.of("3d_fullres").rglob("former.mha"))
     assert calls[0][calls[0].index("-step_size") + 1] == "0.75"
     cost = read_cost(folder.of("3d_fullres") / "cost.json")
     assert cost.seconds_per_volume is None  # of other volumes, with the start of the program: not comparable
@@ -104,6 +98,7 @@ def test_costs_of_training_and_prediction_are_those_of_every_method(tmp_path, mo
     cost = read_cost(folder.of("3d_fullres") / "cost.json")
     assert (cost.training_peak_memory_gb, cost.training_device, cost.training_seconds) == (2.5, "cpu", 61.5)
     assert (cost.steps, cost.planned_steps) == (75, 100)
+    assert cost.title == "nnU-Net 3d_fullres, windows 0.75 of a window apart, not mirrored"
     assert (cost.seconds_per_volume, cost.gmac_per_volume, cost.model_file_mb) == (3.5, 8.0, None)
     costs = json.loads((folder.root / "nnunet_cost.json").read_text())
     assert (costs["predict_3d_fullres"]["volumes"], costs["cost_3d_fullres"]["windows"]) == (2, 4)

@@ -11,7 +11,7 @@ from spider2d.baselines.nnunet_folder import WorkFolder
 from spider2d.baselines.nnunet_import import import_predictions, read_class_map
 from spider2d.baselines.nnunet_plans import write_own_plans
 from spider2d.data.volume import Volume, from_canonical, read_mask, read_volume, to_canonical, write_volume
-from spider2d.errors import DatasetError, VolumeError
+from spider2d.errors import ConfigError, DatasetError, VolumeError
 from spider2d.labels import CANAL, CANAL_LABEL, DISC, VERTEBRA, classes_of_labels
 
 TRAINING = {
@@ -85,6 +85,7 @@ def test_perfect_class_maps_come_back_on_the_original_grids(dataset, exported):
         assert np.mean(found == wanted) > 0.995  # the instance step drops a few voxels
         assert report["network"]["dimension"] == "3D"
         assert report["seconds"]["network"] == 2.5
+        assert (report["test_time_augmentation"], report["step_size"]) == (False, 0.5)
         assert {instance["confidence"] for instance in report["instances"]} == {None}
 
 
@@ -205,16 +206,32 @@ def test_a_new_export_leaves_nothing_of_the_former_one(dataset, tmp_path):
     for configuration in ("2d", "3d_fullres"):
         made += tuple(f"{configuration}/{name}.json" for name in ("training", "cost", "predictions/8_t1"))
         made += (f"{configuration}/class_maps/8_t1.mha",)
-        made += (f"{folder.results.relative_to(folder.root)}/T__P__{configuration}/checkpoint_final.pth",)
+        made += (
+            f"{folder.results.relative_to(folder.root)}/T__P__{configuration}/fold_0/checkpoint_final.pth",
+        )
     for name in made:
         folder.write_json(name, {})
-    export_dataset(dataset, folder)
+    export_dataset(dataset, folder, overwrite=True)
     stored = sorted(path.name.split("_")[0] for path in (folder.raw / "imagesTr").iterdir())
     assert stored == ["1", "1", "2", "3"]
     assert [name for name in made if (folder.root / name).exists()] == []
     left = {path.relative_to(folder.root).parts[0] for path in folder.root.rglob("*") if path.is_file()}
     assert left == {"export.json", "nnUNet_raw", "nnUNet_preprocessed"}
     assert folder.exported_dataset() == str(dataset)
+
+
+@pytest.mark.parametrize("configuration", ["2d", "3d_fullres"])
+def test_an_export_removes_no_trained_network_without_being_asked(dataset, tmp_path, configuration):
+    folder, script = WorkFolder(tmp_path / "work"), load_script("src/run_nnunet.py")
+    words = ["export", "--dataset", str(dataset), "--work", str(folder.root)]
+    script.main(script.parse_args(words))
+    network = folder.results / f"nnUNetTrainer__P__{configuration}" / "fold_0" / "checkpoint_latest.pth"
+    folder.write_json(str(network.relative_to(folder.root)), {})
+    with pytest.raises(ConfigError, match=r"latest\.pth: a network is there.* --overwrite .* --work FOLDER"):
+        script.main(script.parse_args(words))
+    assert network.exists()
+    script.main(script.parse_args([*words, "--overwrite"]))
+    assert not network.exists() and folder.read_export()
 
 
 def test_script_exports_and_names_the_next_step(dataset, tmp_path, capsys):

@@ -1,9 +1,11 @@
+import sys
 import types
 
 import pytest
+import torch
 
 from spider2d.baselines import nnunet_train
-from spider2d.baselines.nnunet_train import epoch_seconds, newest_checkpoint, run
+from spider2d.baselines.nnunet_train import describe, epoch_seconds, newest_checkpoint, parse_args, run
 
 
 class Trainer:
@@ -54,6 +56,23 @@ def test_going_on_takes_the_newest_checkpoint(tmp_path):
     assert newest_checkpoint(tmp_path).name == "checkpoint_final.pth"
     (tmp_path / "checkpoint_latest.pth").touch()  # ... went on and was killed
     assert newest_checkpoint(tmp_path).name == "checkpoint_latest.pth"
+
+
+def test_the_report_names_a_narrower_network_and_the_memory_of_its_own_process():
+    trainer = types.SimpleNamespace(
+        configuration_manager=types.SimpleNamespace(batch_size=2, patch_size=[8, 32, 32], spacing=[4, 1, 1]),
+        network=torch.nn.Conv3d(1, 1, 1),
+        logger=types.SimpleNamespace(
+            get_checkpoint=lambda: {"epoch_start_timestamps": [1.0], "epoch_end_timestamps": [3.5]}
+        ),
+        current_epoch=1,
+    )
+    words = ["--configuration", "3d_fullres", "--plans", "spider2dPlans_8", "--epochs", "2"]
+    args = parse_args([*words, "--iterations", "25", "--device", "cpu", "--report", "r.json"])
+    report = describe(trainer, args)
+    assert report["title"] == "nnU-Net 3d_fullres, 8 of 32 base features"
+    assert (report["steps"], report["planned_steps"], report["training_seconds"]) == (25, 50, 2.5)
+    assert sys.platform == "win32" or 0.01 < report["peak_memory_gb"] < 500
 
 
 def test_seconds_are_those_of_the_epochs_without_the_pause_before_a_resume():

@@ -37,6 +37,7 @@ def test_export_train_stop_resume_predict_import_score_measure(tmp_path, monkeyp
     run(script, *train, "--max-minutes", "0")
     cost = read_cost(folder.of("3d_fullres") / "cost.json")
     assert (cost.steps, cost.planned_steps, cost.threads) == (1, 3, 1)
+    assert cost.title == "nnU-Net 3d_fullres, 2 of 32 base features" and cost.training_peak_memory_gb > 0.1
     run(script, *train, "--resume")
     cost = read_cost(folder.of("3d_fullres") / "cost.json")
     assert (cost.steps, cost.planned_steps) == (3, 3)

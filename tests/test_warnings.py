@@ -25,6 +25,16 @@ def test_synthetic_data(runs):
     assert warnings_of(runs, dataset=runs / "data").startswith("Synthetic data")
 
 
+def test_data_set_that_is_not_found_from_this_folder(runs):
+    """Whether it is a phantom is not known then, and the report must not look as if it were not."""
+    assert "Data set not found" not in warnings_of(runs)
+    for method in ("exact", "shifted"):
+        change(runs, method, references="elsewhere/masks")
+    text = warnings_of(runs)
+    assert text.startswith("Data set not found: elsewhere/masks") and "not known whether" in text
+    assert "add --dataset DATASET" in text and "Synthetic data" not in text
+
+
 def test_series_without_score(runs):
     change(runs, "shifted", not_scored=[{"name": "8_t1", "kind": "missing", "reason": "no prediction"}])
     assert "shifted: 1 series were not scored and are in no figure (first: 8_t1)." in warnings_of(runs)

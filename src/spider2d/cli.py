@@ -117,7 +117,7 @@ def describe(error: Exception) -> str:
     return str(error)
 
 
-def _wait_for(process: subprocess.Popen) -> int:
+def wait_for(process: subprocess.Popen) -> int:
     """Wait for a command and return its exit code; Ctrl-C reaches it too, and it is left the time to save."""
     try:
         return process.wait()
@@ -136,7 +136,7 @@ def run_step(title: str, command: list[str]) -> float:
     start = time.perf_counter()
     script = PROJECT_ROOT / command[0]
     with subprocess.Popen([sys.executable, str(script), *command[1:]]) as process:
-        code = _wait_for(process)
+        code = wait_for(process)
     if code != 0:
         raise Spider2dError(f"the step '{title}' ended with exit code {code}; its message stands above")
     return time.perf_counter() - start

@@ -6,6 +6,7 @@ is shown as "n/a" and never guessed.
 """
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
@@ -45,7 +46,8 @@ class Cost(ConfigModel):
         gpu: Name of that GPU.
         peak_gpu_memory_gb: Largest memory taken on that GPU.
         training_seconds: Wall time of the training.
-        training_peak_memory_gb: Largest resident memory of the training.
+        training_peak_memory_gb: Largest resident memory of the training, on a GPU the largest memory
+            taken on it.
         training_device: What it ran on.
         steps: Optimiser steps of the training that were done.
         planned_steps: Steps it was meant to do; more than ``steps`` when it was cut short.
@@ -116,10 +118,18 @@ def add_cost(known: Cost, measured: Cost) -> Cost:
 
 
 def peak_memory_gb() -> float | None:
-    """Return the largest resident memory of this process so far in GB (10^9 bytes); None on Windows."""
+    """Return the largest resident memory of this process so far in GB (10^9 bytes); None on Windows.
+
+    On Linux it is ``VmHWM``: ``ru_maxrss``, which is taken where there is none, holds the memory of the
+    process that started this one too.
+    """
     if sys.platform == "win32":
         return None
     import resource
 
+    status = Path("/proc/self/status")
+    own = re.search(r"^VmHWM:\s*(\d+) kB", status.read_text() if status.is_file() else "", re.MULTILINE)
+    if own:
+        return int(own[1]) * 1024 / 1e9
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9

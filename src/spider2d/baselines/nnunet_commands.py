@@ -1,22 +1,15 @@
-"""nnU-Net's own commands, run as processes of their own, with the time and the memory they took."""
+"""nnU-Net's own commands one after the other, and what of them goes into the cost files."""
 
-import importlib.util
 import json
-import os
-import subprocess
-import sys
-import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from spider2d.baselines.nnunet_folder import CONFIGURATIONS, DATASET_ID, WorkFolder
-from spider2d.baselines.nnunet_plans import STOCK_PLANS, write_own_plans
-from spider2d.baselines.nnunet_run import TrainingSettings, claim_training
+from spider2d.baselines.nnunet_plans import STOCK_PLANS, inference_title, write_own_plans
+from spider2d.baselines.nnunet_process import run_command
+from spider2d.baselines.nnunet_run import TrainingSettings, claim_training, clear_predictions
 from spider2d.cost_file import COST_NAME, Cost, add_cost, read_cost, write_cost
-from spider2d.errors import MissingPackageError, Spider2dError
-from spider2d.models.volume_nets import INSTALL_COMMAND
 
 _PLAN = "nnunetv2.experiment_planning.plan_and_preprocess_entrypoints:plan_and_preprocess_entry"
 _PREDICT = "nnunetv2.inference.predict_from_raw_data:predict_entry_point"
@@ -38,22 +31,6 @@ class TrainingMachine:
     threads: int | None = None
 
 
-@dataclass(frozen=True)
-class StepCost:
-    """Wall time of a process, and the largest memory of it or one of its children (None: not told)."""
-
-    seconds: float
-    peak_memory_gb: float | None
-
-
-def check_installed() -> None:
-    """Raise MissingPackageError where nnU-Net is not installed."""
-    if importlib.util.find_spec("nnunetv2") is None:
-        raise MissingPackageError(
-            f"this needs the package nnunetv2; in the folder of this project: {INSTALL_COMMAND}"
-        )
-
-
 def plan_and_preprocess(folder: WorkFolder, memory_target_gb: float | None, processes: int = 1) -> None:
     """Let nnU-Net plan and preprocess both configurations, unless that was done with the same target.
 
@@ -61,11 +38,14 @@ def plan_and_preprocess(folder: WorkFolder, memory_target_gb: float | None, proc
         folder: Work folder with an export.
         memory_target_gb: GPU memory the planner makes patches and networks for; None = its own choice.
         processes: Worker processes.
+
+    Raises:
+        DatasetError: Nothing was exported, or the file that says what was planned is damaged.
     """
     folder.read_export()
     settings = {"memory_target_gb": memory_target_gb}
     done = folder.root / "planning.json"
-    if done.exists() and json.loads(done.read_text(encoding="utf-8")) == settings:
+    if done.exists() and folder.read_json(done.name, "train") == settings:
         return
     done.unlink(missing_ok=True)
     count = str(processes)
@@ -130,6 +110,8 @@ def predict(
 ) -> Path:
     """Predict the images of the validation side; return the folder of class maps.
 
+    Those of a former prediction and the labels made of them are removed first.
+
     Args:
         folder: Work folder with the trained configuration.
         configuration: "2d" or "3d_fullres".
@@ -144,6 +126,7 @@ def predict(
     arguments += ["-c", configuration, "-f", "0", "-p", training["plans"], "-device", device]
     arguments += ["-npp", str(processes), "-nps", str(processes), "-step_size", str(step_size)]
     arguments += [] if mirroring else ["--disable_tta"]
+    clear_predictions(folder, configuration)
     cost = run_command(folder, _entry(_PREDICT), arguments)
     n_volumes = len(list(images.iterdir()))
     figures = {"volumes": n_volumes, "seconds_per_volume": round(cost.seconds / n_volumes, 2)}
@@ -164,7 +147,7 @@ def measure(
         threads: CPU threads; None = all cores.
 
     Returns:
-        The figures, see `nnunet_measure.measure`.
+        The figures, see `nnunet_measure.measure`, and how network and inference are called.
     """
     prediction = folder.read_prediction_cost(configuration)
     training = folder.read_json(f"{configuration}/training.json", f"train --configuration {configuration}")
@@ -176,6 +159,8 @@ def measure(
     arguments += [] if threads is None else ["--threads", str(threads)]
     cost = run_command(folder, ["-m", _MEASURE_MODULE], arguments)
     figures = json.loads(report.read_text(encoding="utf-8"))
+    title = inference_title(training["title"], prediction["mirroring"], prediction["step_size"])
+    figures = {"title": title} | figures
     folder.add_cost(f"cost_{configuration}", vars(cost) | figures)
     path = folder.of(configuration) / COST_NAME
     write_cost(path, add_cost(read_cost(path), inference_cost(figures)))
@@ -201,49 +186,7 @@ def inference_cost(figures: dict[str, Any]) -> Cost:
     return Cost(**shared)
 
 
-def run_command(
-    folder: WorkFolder, python_arguments: Sequence[str], arguments: Sequence[str], workers: int = 1
-) -> StepCost:
-    """Run a part of nnU-Net in a Python process of its own; its output goes to the terminal.
-
-    Raises:
-        MissingPackageError: nnU-Net is not installed.
-        Spider2dError: It failed; its own message stands above.
-    """
-    check_installed()
-    command = [sys.executable, *python_arguments, *arguments]
-    start = time.perf_counter()
-    process = subprocess.Popen(command, env=os.environ | environment(folder, workers))
-    peak_gb = _wait(process)
-    if process.returncode != 0:
-        raise Spider2dError(
-            f"nnU-Net ended with exit code {process.returncode}; its message stands above. The call was: "
-            + " ".join(arguments)
-        )
-    return StepCost(round(time.perf_counter() - start, 1), peak_gb)
-
-
-def environment(folder: WorkFolder, workers: int) -> dict[str, str]:
-    """Return the variables by which nnU-Net finds its folders and bounds its processes."""
-    folders = {name: str((folder.root / name).resolve()) for name in _FOLDER_VARIABLES}
-    return folders | {"nnUNet_n_proc_DA": str(workers), "nnUNet_def_n_proc": "1", "nnUNet_compile": "f"}
-
-
-_FOLDER_VARIABLES = ("nnUNet_raw", "nnUNet_preprocessed", "nnUNet_results")
-
-
 def _entry(target: str) -> list[str]:
     """Return how to start one of nnU-Net's console commands with this very Python."""
     module, function = target.split(":")
     return ["-c", f"from {module} import {function}; {function}()"]
-
-
-def _wait(process: subprocess.Popen) -> float | None:
-    """Wait for a process and return the peak memory of it or its largest child in GB; None on Windows."""
-    if not hasattr(os, "wait4"):
-        process.wait()
-        return None
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    unit = 1 if sys.platform == "darwin" else 1024
-    return round(usage.ru_maxrss * unit / 1e9, 3)

@@ -11,12 +11,13 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from spider2d.baselines.nnunet_folder import FILE_SUFFIX, ExportedSeries, WorkFolder
+from spider2d.baselines.nnunet_folder import CONFIGURATIONS, FILE_SUFFIX, ExportedSeries, WorkFolder
+from spider2d.baselines.nnunet_run import checkpoints
 from spider2d.data.geometry import Geometry
 from spider2d.data.spider_files import Series, read_dataset
 from spider2d.data.splits import TRAINING, VALIDATION, split_series
 from spider2d.data.volume import Volume, grid_differences, read_mask, read_volume, to_canonical, write_volume
-from spider2d.errors import DatasetError, VolumeError
+from spider2d.errors import ConfigError, DatasetError, VolumeError
 from spider2d.labels import CLASS_NAMES, IGNORE_CLASS, N_CLASSES, classes_of_labels
 
 # Columns run A -> P (+y), rows S -> I (-z), slices L -> R (-x); x, y, z of the file in that order.
@@ -25,17 +26,19 @@ IGNORE_LABEL = N_CLASSES
 """nnU-Net wants the highest label for voxels that are left out."""
 
 
-def export_dataset(dataset_root: Path, folder: WorkFolder) -> list[ExportedSeries]:
+def export_dataset(dataset_root: Path, folder: WorkFolder, overwrite: bool = False) -> list[ExportedSeries]:
     """Write the raw data set and the split.
 
     Args:
         dataset_root: Data set in SPIDER's form; series without a mask are left out.
-        folder: Where to write. An earlier export, its networks and their predictions are removed first.
+        folder: Where to write. An earlier export and all that was made of it are removed first.
+        overwrite: Whether trained networks may be among it.
 
     Returns:
         The exported series.
 
     Raises:
+        ConfigError: A trained network is there and `overwrite` is not set.
         DatasetError: No series with a mask on one of the two sides of the split.
         VolumeError: A file cannot be read, or a mask does not lie on its image's grid.
     """
@@ -45,6 +48,12 @@ def export_dataset(dataset_root: Path, folder: WorkFolder) -> list[ExportedSerie
     for subset in (TRAINING, VALIDATION):
         if not any(subset_of[series.name] == subset for series in chosen):
             raise DatasetError(f"{dataset_root}: no series with a mask in the subset {subset}")
+    trained = [path for configuration in CONFIGURATIONS for path in checkpoints(folder, configuration)]
+    if trained and not overwrite:
+        raise ConfigError(
+            f"{trained[-1]}: a network is there, and a new export removes it, for it may know the validation "
+            "patients of the new split. Add --overwrite to remove it, or --work FOLDER for another folder"
+        )
     folder.clear()
     ignored = [export_series(series, folder.raw) for series in tqdm(chosen, desc="exporting")]
     exported = [

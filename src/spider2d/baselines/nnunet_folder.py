@@ -29,7 +29,7 @@ CONFIGURATIONS: tuple[Configuration, ...] = ("2d", "3d_fullres")
 
 @dataclass(frozen=True)
 class ExportedSeries:
-    """One exported series: its name, image and mask file, and its side of the split."""
+    """One exported series: its name, image file and side of the split."""
 
     name: str
     image: str
@@ -95,7 +95,9 @@ class WorkFolder:
         except FileNotFoundError as error:
             raise DatasetError(f"{path}: not there. Run first: {self.command(made_by)}") from error
         except ValueError as error:
-            raise DatasetError(f"{path}: damaged ({error}). Run again: {self.command(made_by)}") from error
+            raise DatasetError(
+                f"{path}: damaged ({error}). Delete it and run: {self.command(made_by)}"
+            ) from error
 
     def add_cost(self, step: str, figures: dict[str, Any]) -> None:
         """Record what a step cost in ``nnunet_cost.json``; an earlier run of the step is replaced."""

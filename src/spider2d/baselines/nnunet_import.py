@@ -92,6 +92,7 @@ def describe_run(training: dict[str, Any], prediction: dict[str, Any]) -> dict[s
         "network": {key: training[key] for key in described},
         "device": training["device"],
         "test_time_augmentation": prediction["mirroring"],
+        "step_size": prediction["step_size"],
     }
 
 

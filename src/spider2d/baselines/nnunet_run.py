@@ -62,12 +62,18 @@ def claim_training(folder: WorkFolder, configuration: str, settings: TrainingSet
     costs = folder.read_json(COSTS_NAME, "train") if (folder.root / COSTS_NAME).exists() else {}
     steps = {step: cost for step, cost in costs.items() if step not in _steps(configuration)}
     folder.write_json(COSTS_NAME, steps)
-    old = [ours / name for name in ("class_maps", "predictions")]
-    old += [] if resume else [ours, *folder.results.glob(f"*__{configuration}")]
-    for path in old:
+    clear_predictions(folder, configuration)
+    for path in [] if resume else [ours, *folder.results.glob(f"*__{configuration}")]:
         if path.exists():
             shutil.rmtree(path)
     folder.write_json(f"{configuration}/{SETTINGS_NAME}", asdict(settings))
+
+
+def clear_predictions(folder: WorkFolder, configuration: str) -> None:
+    """Remove class maps and the labels made of them, so that those of two predictions never mix."""
+    for name in ("class_maps", "predictions"):
+        if (folder.of(configuration) / name).exists():
+            shutil.rmtree(folder.of(configuration) / name)
 
 
 def _steps(configuration: str) -> list[str]:

@@ -15,6 +15,8 @@ import torch
 
 from spider2d.atomic_write import write_text
 from spider2d.baselines.nnunet_folder import CONFIGURATIONS, DATASET_NAME
+from spider2d.baselines.nnunet_plans import network_title
+from spider2d.cost_file import peak_memory_gb
 from spider2d.models.unet2d import count_parameters
 
 _VALIDATION_SHARE = 5
@@ -110,12 +112,12 @@ def describe(trainer: Any, args: argparse.Namespace) -> dict[str, Any]:
     plan = trainer.configuration_manager
     on_gpu = args.device == "cuda"
     return {
-        "title": f"nnU-Net {args.configuration}",
+        "title": network_title(args.configuration, args.plans),
         "architecture": f"nnunet_{args.configuration}",
         "dimension": "2D" if args.configuration == "2d" else "3D",
         "parameters": count_parameters(trainer.network),
         "training_seconds": round(epoch_seconds(trainer.logger.get_checkpoint()), 1),
-        "peak_memory_gb": round(torch.cuda.max_memory_allocated() / 1e9, 3) if on_gpu else None,
+        "peak_memory_gb": torch.cuda.max_memory_allocated() / 1e9 if on_gpu else peak_memory_gb(),
         "device": args.device,
         "steps": trainer.current_epoch * args.iterations,
         "planned_steps": args.epochs * args.iterations,

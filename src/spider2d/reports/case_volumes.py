@@ -5,13 +5,13 @@ volume of every label must be the one in ``per_structure.csv``.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from spider2d.data.geometry import Geometry, grid_differences
+from spider2d.data.geometry import Geometry, Rows2d, grid_differences
 from spider2d.data.normalise import apply_window, fit_window
 from spider2d.data.volume import Volume, read_mask, read_volume, to_canonical, volumes_by_name
 from spider2d.errors import NoPicturesError, VolumeError
@@ -27,7 +27,7 @@ VOLUME_TOLERANCE = 1e-6
 
 @dataclass(frozen=True)
 class CaseVolumes:
-    """One case, cut to the surroundings of its structures in plane.
+    """One case, cut to the surroundings of its structures, real and predicted ones, in plane.
 
     Attributes:
         grey_sra: Image for display, 0-1 (slice, row, column).
@@ -46,27 +46,33 @@ def read_case(comparison: Comparison, name: str) -> CaseVolumes:
     """Read one case.
 
     Raises:
-        NoPicturesError: A folder or label file is not there, or a label file is no longer the one that was
-            scored.
-        VolumeError: The image cannot be read.
+        NoPicturesError: A folder or file is not there, the image cannot be used, or a label file is no longer
+            the one that was scored.
     """
     _check_folders(comparison)
-    images = comparison.data.root / "images"
-    path = volumes_by_name(images).get(name)
-    if path is None:
-        raise NoPicturesError(f"No pictures of cases: no image of {name} in {images}.")
     first = comparison.runs[0]
-    image = read_volume(path, first.metrics.get("rows_2d"))
-    grey, spacing = to_canonical(image)
-    reference = _read_labels(first, name, comparison.data.root / "masks", image.geometry, "reference")
+    grey, grid = _read_image(comparison.data.root / "images", name, first.metrics.get("rows_2d"))
+    reference = _read_labels(first, name, comparison.data.root / "masks", grid, "reference")
     labels = {
-        run.name: _read_labels(run, name, run.predictions, image.geometry, "prediction")
-        for run in comparison.runs
+        run.name: _read_labels(run, name, run.predictions, grid, "prediction") for run in comparison.runs
     }
-    grey = apply_window(grey, fit_window(grey)) ** DISPLAY_GAMMA
-    box = _box(reference, spacing)
+    spacing = grid.spacing_sra_mm
+    box = _box([reference, *labels.values()], spacing)
     cut = {method: array[box] for method, array in labels.items()}
     return CaseVolumes(grey[box], reference[box], cut, spacing[1] / spacing[2])
+
+
+def _read_image(folder: Path, name: str, rows_2d: Rows2d | None) -> tuple[np.ndarray, Geometry]:
+    """Return the canonical image of a case for display, 0-1, and its grid."""
+    path = volumes_by_name(folder).get(name)
+    if path is None:
+        raise NoPicturesError(f"No pictures of cases: no image of {name} in {folder}.")
+    try:
+        image = read_volume(path, rows_2d)
+        grey = to_canonical(image).array_sra
+        return apply_window(grey, fit_window(grey)) ** DISPLAY_GAMMA, image.geometry
+    except VolumeError as error:
+        raise NoPicturesError(f"No pictures of cases: {error}") from error
 
 
 def _check_folders(comparison: Comparison) -> None:
@@ -131,12 +137,15 @@ def _no_longer_scored(run: ScoredRun, folder: Path, change: str) -> NoPicturesEr
     )
 
 
-def _box(labels_sra: np.ndarray, spacing_sra_mm: tuple[float, ...]) -> tuple[slice, ...]:
-    """Return all slices, and in plane the box around the labels with a margin; everything without labels."""
+def _box(labels_sra: Sequence[np.ndarray], spacing_sra_mm: tuple[float, ...]) -> tuple[slice, ...]:
+    """Return all slices, and in plane the box around all labels with a margin; everything without labels.
+
+    The predictions count too: what they found far from the reference must be seen, and counted as differing.
+    """
+    labelled = np.any([labels > 0 for labels in labels_sra], axis=(0, 1))
     box = [slice(None)]
     for axis in (1, 2):
-        others = tuple(a for a in range(3) if a != axis)
-        there = np.flatnonzero((labels_sra > 0).any(axis=others))
+        there = np.flatnonzero(labelled.any(axis=2 - axis))
         margin = round(MARGIN_MM / spacing_sra_mm[axis])
         box.append(slice(max(there[0] - margin, 0), there[-1] + margin + 1) if len(there) else slice(None))
     return tuple(box)

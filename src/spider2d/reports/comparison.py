@@ -24,7 +24,8 @@ class DataSource:
 
     Attributes:
         root: Its folder with ``images`` and ``masks``; None when it is not there.
-        synthetic: Whether it is a phantom; None when the folder is not there.
+        synthetic: Whether it, or the one whose masks a run's scores name, is a phantom; None when neither is
+            there to tell.
     """
 
     root: Path | None
@@ -136,18 +137,24 @@ def find_data(dataset: Path | None, runs: Sequence[ScoredRun]) -> DataSource:
     Raises:
         ComparisonError: The given folder is no data set.
     """
+    on_phantom = any(is_phantom(_scored_root(run)) for run in runs)
     if dataset is not None:
         missing = [name for name in ("images", "masks") if not (dataset / name).is_dir()]
         if missing:
             raise ComparisonError(
                 f"{dataset}: no folder {missing[0]} in it; give --dataset a data set folder"
             )
-        return DataSource(dataset, is_phantom(dataset))
-    masks = Path(runs[0].metrics["references"])
-    root = masks.parent if masks.name == "masks" else masks
+        return DataSource(dataset, is_phantom(dataset) or on_phantom)
+    root = _scored_root(runs[0])
     if not all((root / name).is_dir() for name in ("images", "masks")):
-        return DataSource(None, None)
-    return DataSource(root, is_phantom(root))
+        return DataSource(None, on_phantom or None)
+    return DataSource(root, on_phantom)
+
+
+def _scored_root(run: ScoredRun) -> Path:
+    """Return the data set folder to which the references of a run belong, if they lie in one."""
+    masks = Path(run.metrics["references"])
+    return masks.parent if masks.name == "masks" else masks
 
 
 def _sequence_order(sequence: str) -> tuple[int, str]:

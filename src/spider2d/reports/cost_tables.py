@@ -12,7 +12,7 @@ from spider2d.reports.wording import NOT_AVAILABLE, amount, duration
 def cost_table(comparison: Comparison) -> Table:
     """Return what inference takes with every method."""
     columns = ("method", "dim.", "network", "parameters, M", "file, MB", "GMAC per slice", "GMAC per volume")
-    columns += ("s per volume", "precision", "peak memory, GB", "s per volume, GPU")
+    columns += ("s per volume", "precision", "peak memory, GB", "s per volume, GPU", "peak GPU memory, GB")
     rows = tuple((run.name, run.dimension or NOT_AVAILABLE, *_inference(run.cost)) for run in comparison.runs)
     return Table(columns, rows, "Cost of inference", _cost_note(comparison), text_columns=3)
 
@@ -28,8 +28,19 @@ def _inference(cost: Cost) -> tuple[str, ...]:
         amount(cost.seconds_per_volume),
         cost.inference_precision or NOT_AVAILABLE,
         amount(cost.peak_memory_gb),
-        amount(cost.seconds_per_volume_gpu),
+        _gpu_seconds(cost),
+        amount(cost.peak_gpu_memory_gb),
     )
+
+
+def _gpu_seconds(cost: Cost) -> str:
+    """Return the seconds on a GPU with its name, without which they say nothing."""
+    known = cost.seconds_per_volume_gpu is not None
+    return amount(cost.seconds_per_volume_gpu) + (f" ({_gpu_name(cost)})" if known else "")
+
+
+def _gpu_name(cost: Cost) -> str:
+    return cost.gpu or "a GPU that was not stated"
 
 
 def training_table(comparison: Comparison) -> Table:
@@ -69,9 +80,10 @@ def was_cut_short(cost: Cost) -> bool:
 
 
 def how_timed(cost: Cost) -> str:
-    """Return in words on what operations, seconds and memory of one volume were measured."""
+    """Return in words on what, and in which precision, seconds and memory of one volume were measured."""
     volume = cost.volume or "a volume that was not stated"
-    return f"{volume} on {cost.device or 'a device that was not stated'}"
+    precision = f" in {cost.inference_precision}" if cost.inference_precision else ""
+    return f"{volume} on {cost.device or 'a device that was not stated'}{precision}"
 
 
 def timed_otherwise(comparison: Comparison) -> list[ScoredRun]:
@@ -131,7 +143,23 @@ def _cost_note(comparison: Comparison) -> str:
     for run in measured:
         ways[how_timed(run.cost)].append(run.name)
     where = "; ".join(f"{', '.join(names)}: {way}" for way, names in ways.items())
-    note = f"Volume and processor of {where}. n/a = not measured, never guessed."
+    note = f"Volume, processor and precision of {where}. n/a = not measured, never guessed."
     if len(ways) > 1:
         note += " They differ: compare times, memory and operations only between methods measured alike."
-    return note
+    return note + _gpu_note(comparison)
+
+
+def _gpu_note(comparison: Comparison) -> str:
+    """Say that seconds of different GPUs do not compare; nothing where they are of one."""
+    first, otherwise = _unlike_the_first(comparison, "seconds_per_volume_gpu", _gpu_way)
+    if not otherwise:
+        return ""
+    names = ", ".join(run.name for run in otherwise)
+    return (
+        f" Seconds on a GPU were measured on another GPU or volume for {names} than for {first.name}: do not "
+        "compare them."
+    )
+
+
+def _gpu_way(cost: Cost) -> str:
+    return f"{cost.volume} on {_gpu_name(cost)}"

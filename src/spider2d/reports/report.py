@@ -28,11 +28,7 @@ from spider2d.reports.wording import amount, number, with_interval
 
 @literal_text
 def make_document(comparison: Comparison) -> Document:
-    """Return the report of a comparison; one run alone is shown beside the published figures.
-
-    Raises:
-        VolumeError: An image needed for the pictures cannot be read.
-    """
+    """Return the report of a comparison; one run alone is shown beside the published figures."""
     paired = bool(comparison.pairs)
     cases = [_cases(comparison), *([_disagreement(comparison)] if paired else [])]
     parts = [_accuracy(comparison), *([_differences(comparison)] if paired else [_published(comparison)])]

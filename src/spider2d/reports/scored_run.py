@@ -7,12 +7,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from spider2d.cost_file import COST_NAME, Cost, read_cost
 from spider2d.errors import ComparisonError
 from spider2d.evaluation.score_output import SCHEMA
 from spider2d.reports.score_checks import (
     CASE_COLUMNS,
+    COUNT_COLUMNS,
     INSTANCE_COLUMNS,
+    STRICT_NAMES,
+    check_cases,
     check_columns,
     check_metrics,
     check_sequences,
@@ -85,12 +90,13 @@ def read_run(source: RunSource) -> ScoredRun:
 
     Raises:
         ComparisonError: A file is missing, damaged, of another schema, lacks a figure that the comparison
-            shows, or the files do not belong together.
+            shows, or the files are not of one scoring.
         ConfigError: The cost file is not valid.
     """
     folder = source.scores
     metrics = _read_metrics(folder)
-    cases = {row["case"]: _case(row, folder) for row in _read_csv(folder, CASES_NAME, CASE_COLUMNS)}
+    rows = [_case(row, folder) for row in _read_csv(folder, CASES_NAME, CASE_COLUMNS)]
+    cases = {row.name: row for row in rows}
     check_sequences(metrics, sorted({case.sequence for case in cases.values()}), folder / METRICS_NAME)
     structures = _read_csv(folder, INSTANCES_NAME, INSTANCE_COLUMNS)
     instances = tuple(_instance(row, folder) for row in structures if row["reference_label"])
@@ -99,6 +105,8 @@ def read_run(source: RunSource) -> ScoredRun:
             f"{folder}: {METRICS_NAME}, {CASES_NAME} and {INSTANCES_NAME} hold different cases. "
             + score_again(folder)
         )
+    columns = {name: np.array([row.values[name] for row in rows]) for name in STRICT_NAMES}
+    check_cases(metrics, [row.name for row in rows], columns, folder / CASES_NAME)
     cost_path = source.cost or folder / COST_NAME
     cost = read_cost(cost_path) if source.cost or cost_path.is_file() else Cost()
     predictions = source.predictions or Path(metrics["predictions"])
@@ -157,6 +165,9 @@ def _case(row: Mapping[str, str], folder: Path) -> CaseScores:
     try:
         identity = [row[name] for name in ("case", "patient", "sequence", "reference_digest")]
         values = {key: _number(value) for key, value in row.items() if key not in _TEXT_COLUMNS}
+        for name in COUNT_COLUMNS:
+            if not values[name].is_integer():
+                raise ValueError(f"{row['case']}: {name} is {row[name]!r}, needed is a whole number")
     except ValueError as error:
         raise ComparisonError(f"{folder / CASES_NAME}: damaged ({error}). " + score_again(folder)) from error
     return CaseScores(*identity, values)

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from spider2d.config import ConfigModel, check_config, load_config
 from spider2d.cost_file import Dimension
-from spider2d.errors import ComparisonError
+from spider2d.errors import ComparisonError, ConfigError
 
 MARGIN_DICE = 0.02
 """Default non-inferiority margin: the largest loss of Dice that is taken as no real loss."""
@@ -71,6 +71,11 @@ def parse_study(words: Sequence[str]) -> Study:
         ConfigError: The YAML file is missing or not valid, or a name is too long.
     """
     if len(words) == 1 and Path(words[0]).suffix in (".yaml", ".yml"):
+        if not Path(words[0]).is_file():
+            raise ConfigError(
+                f"{words[0]}: no such study file; python src/compare_2d_3d.py --help shows one, or name the "
+                "runs as NAME=FOLDER"
+            )
         study = load_config(Study, Path(words[0]))
     else:
         study = check_config(Study, {"runs": [_parse_run(word) for word in words]}, "the command line")

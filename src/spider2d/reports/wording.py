@@ -18,6 +18,11 @@ def signed(value: float, digits: int) -> str:
     return NOT_AVAILABLE if math.isnan(value) else f"{value:+.{digits}f}"
 
 
+def rounded_down(value: float, digits: int) -> float:
+    """Return a figure so that what is shown of it is never above it."""
+    return value if math.isnan(value) else math.floor(value * 10**digits) / 10**digits
+
+
 def with_interval(value: float | None, interval: Sequence[float] | None, digits: int) -> str:
     """Return ``0.917 [0.913, 0.922]``, without brackets where there is no interval."""
     text = number(value, digits)
@@ -43,7 +48,7 @@ def amount(value: float | None) -> str:
     """Return a cost with three significant digits, thousands apart."""
     if value is None:
         return NOT_AVAILABLE
-    if value >= 1000:
+    if value >= 999.5:  # three digits of it are 1000, and of larger ones a power of ten
         return f"{value:,.0f}".replace(",", " ")
     return f"{value:.3g}"
 
