@@ -59,6 +59,8 @@ def test_too_little_tells_nothing(classes):
         (BodySize(54, 70), []),  # tall, but the network bears it
         (BodySize(21, 15), []),
         (BodySize(72, 34), [(0.5, 1.0)]),  # rows alone
+        (BodySize(72, 41), [(0.5, 1.0)]),  # 41 and 20.5 mm: the usual 30 mm lie nearer to the first
+        (BodySize(72, 44), [(0.5, 0.5)]),
         (BodySize(72, 68), [(0.5, 0.5)]),
         (BodySize(18, 34), [(2.0, 1.0)]),
         (BodySize(18, 17), [(2.0, 2.0)]),

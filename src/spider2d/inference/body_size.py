@@ -17,9 +17,9 @@ from spider2d.labels import DISC, VERTEBRA
 LARGE_SHARE, MIN_DISCS, N_DISTANCES = 0.5, 4, 5
 """Discs count from this share of the area of the typical one on: in bodies that look far too tall small ones
 are found that are none. From this many on they tell a distance, the median of the lowest few."""
-POSSIBLE_DISTANCE_MM, POSSIBLE_DEPTH_MM = (20.0, 55.0), (20.0, 45.0)
-"""Beyond these distances of discs no header is true (lumbar ones of adults are 28-48 mm apart); beyond these
-depths of the bodies the columns are as wrong as the rows."""
+POSSIBLE_DISTANCE_MM, USUAL_DEPTH_MM = (20.0, 55.0), 30.0
+"""Beyond these distances of discs no header is true: lumbar ones of adults are 28-48 mm apart. Where the bodies
+come nearer to the usual depth if the columns change as the rows do, the columns are as wrong."""
 
 
 class BodySize(NamedTuple):
@@ -70,6 +70,5 @@ def true_size_factors(size: BodySize | None) -> list[tuple[float, float]]:
     if size is None or low_mm <= size.disc_distance_mm <= high_mm:
         return []
     factor = TYPICAL_PITCH_MM / size.disc_distance_mm
-    shallow_mm, deep_mm = POSSIBLE_DEPTH_MM
-    depth_is_wrong = size.body_depth_mm > deep_mm if factor < 1 else size.body_depth_mm < shallow_mm
-    return [(factor, factor if depth_is_wrong else 1.0)]
+    is_too_deep = size.body_depth_mm * factor**0.5 > USUAL_DEPTH_MM  # half-way between both depths
+    return [(factor, factor if is_too_deep == (factor < 1) else 1.0)]
