@@ -18,8 +18,8 @@ LARGE_SHARE, MIN_DISCS, N_DISTANCES = 0.5, 4, 5
 """Discs count from this share of the area of the typical one on: in bodies that look far too tall small ones
 are found that are none. From this many on they tell a distance, the median of the lowest few."""
 POSSIBLE_DISTANCE_MM, USUAL_DEPTH_MM = (20.0, 55.0), 30.0
-"""Beyond these distances of discs no header is true: lumbar ones of adults are 28-48 mm apart. The columns
-are taken for as wrong as the rows where that brings the bodies nearer to the usual depth."""
+"""Beyond these distances of discs no header is true (usual ones: ``plausibility.DISC_DISTANCE_MM``). The
+columns are taken for as wrong as the rows where that brings the bodies nearer to the usual depth."""
 
 
 class BodySize(NamedTuple):

@@ -97,7 +97,7 @@ def believable_spacing(
         return {size: look(size) for size in sizes if extents_mm[size] <= MAX_SEEN_MM}
 
     stated = look(spacing_sra_mm)
-    for spacing, seen in look_at(true_size_factors(stated.bodies)).items():
+    for spacing, seen in look_at(true_size_factors(stated.bodies)).items():  # one at most
         if seen.bodies and not true_size_factors(seen.bodies) and seen.share >= stated.share - MAX_LOSS:
             return spacing
     if stated.share >= WELL_READ:
