@@ -122,7 +122,11 @@ def test_a_step_that_is_interrupted_is_left_the_time_to_save(tmp_path):
         "signal.signal(signal.SIGINT, save)\n"
         f"pathlib.Path({str(ready)!r}).touch(); time.sleep(60)\n"
     )
-    program = f"from spider2d import cli; cli.run_step('slow', [{str(script)!r}])"
+    program = (
+        # Whatever started the tests may ignore it, as a shell does for what runs in its background.
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        f"from spider2d import cli; cli.run_step('slow', [{str(script)!r}])"
+    )
     parent = subprocess.Popen([sys.executable, "-c", program], start_new_session=True, stderr=subprocess.PIPE)
     while not ready.exists():
         time.sleep(0.01)

@@ -83,6 +83,8 @@ def test_a_step_that_is_interrupted_is_left_the_time_to_end(tmp_path):
         f"pathlib.Path({str(ready)!r}).touch(); time.sleep(60)\n"
     )
     program = (
+        # Whatever started the tests may ignore it, as a shell does for what runs in its background.
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from spider2d.baselines import nnunet_process as p; from pathlib import Path\n"
         "p.check_installed = lambda: None\n"
         f"p.run_command(p.WorkFolder(Path({str(tmp_path)!r})), ['-c', {step!r}], [])"
