@@ -85,6 +85,10 @@ def test_workers_must_not_make_the_same_phantoms(monkeypatch):
         count_workers(config(3, 4), process)
     monkeypatch.setattr("spider2d.training.loader.auto_workers", lambda _: 12)
     assert [count_workers(config("auto", streams), process) for streams in (1, 4, 12)] == [1, 4, 12]
+    monkeypatch.setattr("spider2d.training.loader.auto_workers", lambda _: 11)
+    assert [count_workers(config("auto", streams), process) for streams in (1, 12, 60)] == [1, 6, 10]
+    monkeypatch.setattr("spider2d.training.loader.auto_workers", lambda _: 0)
+    assert count_workers(config("auto", 12), process) == 1
     assert count_workers(TrainConfig(training={"workers": 5}), process) == 5
 
 

@@ -1,6 +1,5 @@
 """Batches of numbered samples: step and process decide the numbers, so resuming and sharing are exact."""
 
-import math
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -109,7 +108,8 @@ def count_workers(config: AnyTrainConfig, process: Process) -> int:
         return workers
     streams = config.data.synthetic.streams
     if wanted == "auto":
-        return math.gcd(workers, streams)
+        # One at least, however few the cores: making a phantom costs as much as training on it.
+        return max(count for count in range(1, max(1, workers) + 1) if streams % count == 0)
     if workers > 1 and streams % workers:
         raise ConfigError(
             f"training.workers = {workers}, but data.synthetic.streams = {streams}: several workers would"
