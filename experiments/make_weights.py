@@ -2,7 +2,8 @@
 
 Runs the documented commands one after the other; a stopped run goes on where it was. How long the training
 takes stands in weights/README.md. From the fourth on each training starts from the mean of the start and the
-end of the one before, and the mean of the last one's is exported. With --checkpoint only the export is done.
+end of the one before, and the mean of the last one's is exported. With --gpu it is one training in large
+batches, for a GPU and many cores, whose end is exported. With --checkpoint only the export is done.
 """
 
 import argparse
@@ -55,6 +56,22 @@ LATER_TRAININGS = (
 """Settings of the trainings that go on from former ones."""
 FIRST_FROM_A_MEAN = 4
 """From this training on each starts from the mean of the weights before and after the last one."""
+ON_A_GPU = (
+    "training.steps=4700",
+    "training.batch_size=48",
+    "training.workers=auto",
+    "training.threads=null",
+    "optimiser.learning_rate=4e-3",
+    "optimiser.warmup_steps=300",
+    "optimiser.ema_decay=0.999",
+    "data.patch_hw=[352, 224]",
+    "data.synthetic.samples_per_series=28",
+    "data.synthetic.pool=24",
+    "data.synthetic.streams=12",
+    "data.beside_bodies_fraction=0.4",
+    "loss.slice_dice=1.5",
+)
+"""Settings of the one training with --gpu; the pools of its streams take some 15 GB of memory."""
 CONFIG = cli.PROJECT_ROOT / "experiments" / "synthetic_2d.yaml"
 
 
@@ -64,6 +81,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--work", type=Path, default=Path("synthetic"), help="folder for data and training run"
     )
+    parser.add_argument("--gpu", action="store_true", help="one training in large batches instead of six")
     parser.add_argument(
         "--checkpoint", type=Path, nargs="+", help="export this one, or the mean of several, without training"
     )
@@ -73,12 +91,25 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def train(work: Path) -> list[Path]:
-    """Make the validation phantoms, train, each time from former results; return what to average."""
-    data, slices, run = work / "phantom", work / "slices", work / "run"
+def make_slices(work: Path) -> Path:
+    """Make the phantoms for validation and extract their slices; return the folder of these."""
+    data, slices = work / "phantom", work / "slices"
     cli.run_step("Phantoms for validation", ["preprocessing/make_phantom.py", "--output", str(data)])
     extract = ["preprocessing/extract_slices.py", "--pixel-size-mm", PIXEL_SIZE_MM]
     cli.run_step("Slices", [*extract, "--dataset", str(data), "--output", str(slices)])
+    return slices
+
+
+def train_on_gpu(work: Path) -> list[Path]:
+    """Train once, in large batches; return what to export."""
+    slices, run = make_slices(work), work / "run_gpu"
+    cli.run_step("Training on random phantoms", training_command(slices, run, ON_A_GPU))
+    return [run / "last.pt"]
+
+
+def train(work: Path) -> list[Path]:
+    """Train, each time from former results; return what to average."""
+    slices, run = make_slices(work), work / "run"
     cli.run_step("Training on random phantoms", training_command(slices, run))
 
     start = end = run / "last.pt"  # the best by phantoms need not be: their masks hold the whole cortex
@@ -144,7 +175,8 @@ def _without_folders(info: dict) -> dict:
 
 def main(args: argparse.Namespace) -> None:
     """Train unless a checkpoint is given, export, and say what to note in the model card."""
-    digest = export(args.checkpoint or train(args.work), args.output)
+    train_all = train_on_gpu if args.gpu else train
+    digest = export(args.checkpoint or train_all(args.work), args.output)
     print(f"{args.output}: {args.output.stat().st_size / 1e6:.2f} MB, SHA-256 {digest}")
     print(
         "next: write the SHA-256 into weights/README.md, and measure: python experiments/real_data.py FOLDER"

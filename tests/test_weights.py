@@ -19,6 +19,7 @@ from spider2d.inference.segment import SegmentOptions, segment_volume
 from spider2d.labels import STRUCTURES, classes_of_labels
 from spider2d.models.spec import ModelSpec
 from spider2d.models.unet2d import build_network
+from spider2d.training.loader import MAX_AUTO_WORKERS
 from spider2d.training.train_config import load_train_config
 
 make_weights = load_script("experiments/make_weights.py")
@@ -115,6 +116,21 @@ def test_training_steps_are_documented_commands(monkeypatch, tmp_path):
         False,
         False,
     ]
+
+
+def test_a_gpu_trains_once_in_large_batches(monkeypatch, tmp_path):
+    commands, exported = [], []
+    monkeypatch.setattr(make_weights.cli, "run_step", lambda title, command: commands.append(command))
+    monkeypatch.setattr(make_weights, "export", lambda paths, output: exported.append(paths) or "digest")
+    output = tmp_path / "new.pt"
+    output.touch()
+    make_weights.main(make_weights.parse_args(["--gpu", "--work", str(tmp_path), "--output", str(output)]))
+    assert exported == [[tmp_path / "run_gpu" / "last.pt"]]
+    (training,) = [command for command in commands if command[0] == "src/train.py"]
+    arguments = load_script("src/train.py").parse_args(training[1:])
+    config = load_train_config(arguments.config, arguments.set)
+    assert config.training.workers == "auto" and config.training.batch_size == 48
+    assert config.data.synthetic.streams % MAX_AUTO_WORKERS == 0  # no core is idle
 
 
 @pytest.mark.parametrize("named", [None, "elsewhere.pt"])
