@@ -45,7 +45,9 @@ def test_a_number_is_always_the_same_sample_in_any_order_and_process(slices_dir)
     dataset = samples(slices_dir)
     forward = [dataset[k] for k in range(3)]
     again = [samples(slices_dir)[k] for k in (2, 1, 0)][::-1]
-    loader = torch.utils.data.DataLoader(dataset, sampler=range(3), batch_size=None, num_workers=1)
+    loader = torch.utils.data.DataLoader(
+        dataset, sampler=range(3), batch_size=None, num_workers=1, multiprocessing_context="spawn"
+    )
     for first, second, elsewhere in zip(forward, again, loader, strict=True):
         assert equal(first, second) and equal(first, elsewhere)
     assert not equal(forward[0], forward[1])
