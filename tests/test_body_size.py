@@ -56,7 +56,10 @@ def test_too_little_tells_nothing(classes):
     [
         (None, []),
         (BodySize(36, 34), []),
-        (BodySize(54, 70), []),  # tall, but the network bears it
+        (BodySize(54, 47), []),  # large, but possible
+        (BodySize(36, 60), [(1.0, 0.5)]),  # columns alone
+        (BodySize(50, 60), [(1.0, 0.5)]),  # 50 and 25 mm: the usual 36 mm lie nearer to the first
+        (BodySize(54, 60), [(0.5, 0.5)]),
         (BodySize(21, 15), []),
         (BodySize(72, 34), [(0.5, 1.0)]),  # rows alone
         (BodySize(72, 41), [(0.5, 1.0)]),  # 41 and 20.5 mm: the usual 30 mm lie nearer to the first
@@ -66,5 +69,5 @@ def test_too_little_tells_nothing(classes):
         (BodySize(18, 17), [(2.0, 2.0)]),
     ],
 )
-def test_impossible_distances_of_discs_tell_what_is_misstated(size, factors):
+def test_impossible_sizes_tell_what_is_misstated(size, factors):
     assert true_size_factors(size) == factors

@@ -17,9 +17,11 @@ from spider2d.labels import DISC, VERTEBRA
 LARGE_SHARE, MIN_DISCS, N_DISTANCES = 0.5, 4, 5
 """Discs count from this share of the area of the typical one on: in bodies that look far too tall small ones
 are found that are none. From this many on they tell a distance, the median of the lowest few."""
-POSSIBLE_DISTANCE_MM, USUAL_DEPTH_MM = (20.0, 55.0), 30.0
-"""Beyond these distances of discs no header is true (usual ones: ``plausibility.DISC_DISTANCE_MM``). The
-columns are taken for as wrong as the rows where that brings the bodies nearer to the usual depth."""
+POSSIBLE_DISTANCE_MM, MAX_DEPTH_MM = (20.0, 55.0), 48.0
+"""Beyond these distances of discs and this depth of bodies no header is true (usual ones:
+``plausibility.DISC_DISTANCE_MM``)."""
+USUAL_DEPTH_MM = 30.0
+"""Rows and columns are taken for as wrong as each other where that brings both sizes nearer to the usual."""
 
 
 class BodySize(NamedTuple):
@@ -64,11 +66,22 @@ def measure_bodies(classes_rc: np.ndarray, pixel_mm: float, slice_mm: float) -> 
 def true_size_factors(size: BodySize | None) -> list[tuple[float, float]]:
     """Return what rows and columns need to be multiplied by for bodies of usual size.
 
-    Nothing, an empty list, unless the distance of the discs cannot be true; one pair of factors otherwise.
+    Nothing, an empty list, unless the distance of the discs or the depth of the bodies cannot be true; one
+    pair of factors otherwise.
     """
     low_mm, high_mm = POSSIBLE_DISTANCE_MM
-    if size is None or low_mm <= size.disc_distance_mm <= high_mm:
+    if size is None:
         return []
-    factor = TYPICAL_PITCH_MM / size.disc_distance_mm
-    is_too_deep = size.body_depth_mm * factor**0.5 > USUAL_DEPTH_MM  # half-way between both depths
-    return [(factor, factor if is_too_deep == (factor < 1) else 1.0)]
+    if not low_mm <= size.disc_distance_mm <= high_mm:
+        factor = TYPICAL_PITCH_MM / size.disc_distance_mm
+        return [(factor, _if_nearer(factor, size.body_depth_mm, USUAL_DEPTH_MM))]
+    if size.body_depth_mm > MAX_DEPTH_MM:
+        factor = USUAL_DEPTH_MM / size.body_depth_mm
+        return [(_if_nearer(factor, size.disc_distance_mm, TYPICAL_PITCH_MM), factor)]
+    return []
+
+
+def _if_nearer(factor: float, size_mm: float, usual_mm: float) -> float:
+    """Return a factor where it brings a size nearer to the usual one (as a ratio), else 1."""
+    half_way_mm = size_mm * factor**0.5
+    return factor if (half_way_mm > usual_mm) == (factor < 1) else 1.0
