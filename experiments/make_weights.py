@@ -3,7 +3,8 @@
 Runs the documented commands one after the other; a stopped run goes on where it was. How long the training
 takes stands in weights/README.md. From the fourth on each training starts from the mean of the start and the
 end of the one before, and the mean of the last one's is exported. With --gpu it is one training in large
-batches, for a GPU and many cores, whose end is exported. With --checkpoint only the export is done.
+batches, for a GPU and many cores, whose end is exported to WORK (the shipped file is better); its 12 workers
+take some 15 GB of memory and 4 GB of shared memory. With --checkpoint only the export is done.
 """
 
 import argparse
@@ -16,7 +17,7 @@ import torch
 
 from spider2d import cli
 from spider2d.checkpoint import load_checkpoint, save_checkpoint
-from spider2d.errors import CheckpointError
+from spider2d.errors import CheckpointError, ConfigError
 
 PIXEL_SIZE_MM = "0.8"
 LATER_TRAININGS = (
@@ -71,7 +72,7 @@ ON_A_GPU = (
     "data.beside_bodies_fraction=0.4",
     "loss.slice_dice=1.5",
 )
-"""Settings of the one training with --gpu; the pools of its streams take some 15 GB of memory."""
+"""Settings of the one training with --gpu."""
 CONFIG = cli.PROJECT_ROOT / "experiments" / "synthetic_2d.yaml"
 
 
@@ -86,7 +87,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         "--checkpoint", type=Path, nargs="+", help="export this one, or the mean of several, without training"
     )
     parser.add_argument(
-        "--output", type=Path, default=cli.SHIPPED_CHECKPOINT, help="file to write (%(default)s)"
+        "--output",
+        type=Path,
+        help="file to write (default: the shipped one is replaced; with --gpu WORK/synthetic_2d_gpu.pt)",
     )
     return parser.parse_args(argv)
 
@@ -101,7 +104,15 @@ def make_slices(work: Path) -> Path:
 
 
 def train_on_gpu(work: Path) -> list[Path]:
-    """Train once, in large batches; return what to export."""
+    """Train once, in large batches; return what to export.
+
+    Raises:
+        ConfigError: There is no GPU, without which this takes longer than the six trainings.
+    """
+    if not torch.cuda.is_available():
+        raise ConfigError(
+            "found no GPU that torch can use; without --gpu six smaller trainings make the weights"
+        )
     slices, run = make_slices(work), work / "run_gpu"
     cli.run_step("Training on random phantoms", training_command(slices, run, ON_A_GPU))
     return [run / "last.pt"]
@@ -176,11 +187,12 @@ def _without_folders(info: dict) -> dict:
 def main(args: argparse.Namespace) -> None:
     """Train unless a checkpoint is given, export, and say what to note in the model card."""
     train_all = train_on_gpu if args.gpu else train
-    digest = export(args.checkpoint or train_all(args.work), args.output)
-    print(f"{args.output}: {args.output.stat().st_size / 1e6:.2f} MB, SHA-256 {digest}")
-    print(
-        "next: write the SHA-256 into weights/README.md, and measure: python experiments/real_data.py FOLDER"
-    )
+    output = args.output or (args.work / "synthetic_2d_gpu.pt" if args.gpu else cli.SHIPPED_CHECKPOINT)
+    digest = export(args.checkpoint or train_all(args.work), output)
+    print(f"{output}: {output.stat().st_size / 1e6:.2f} MB, SHA-256 {digest}")
+    if output.resolve() == cli.SHIPPED_CHECKPOINT.resolve():
+        print("the shipped file was replaced: write the SHA-256 into weights/README.md")
+    print(f"next: measure it: python experiments/real_data.py FOLDER --checkpoint {cli.quoted(output)}")
 
 
 if __name__ == "__main__":

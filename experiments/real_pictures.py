@@ -39,7 +39,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
     parser = cli.make_parser(__doc__)
     parser.add_argument("pictures", type=Path, metavar="PICTURES", help="folder of PNG files")
-    parser.add_argument("table", type=Path, metavar="TABLE", help="overview.csv")
+    parser.add_argument("table", type=Path, metavar="TABLE", help="SPIDER's overview.csv")
     parser.add_argument(
         "--checkpoint", type=Path, default=cli.SHIPPED_CHECKPOINT, help="default: the shipped one"
     )

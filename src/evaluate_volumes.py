@@ -19,7 +19,7 @@ from spider2d.data.parallel import usable_cores
 from spider2d.data.spider_files import read_dataset
 from spider2d.data.splits import split_series
 from spider2d.errors import ScoreError
-from spider2d.evaluation.bootstrap import COVERAGE_OF_FEW, FEW_PATIENTS
+from spider2d.evaluation.bootstrap import COVERAGE_OF_FEW, FEW_PATIENTS, MIN_PATIENTS
 from spider2d.evaluation.case_score import CaseScore
 from spider2d.evaluation.score_files import (
     FAILED,
@@ -97,7 +97,7 @@ def main(args: argparse.Namespace) -> int:
 
 def print_notes(metrics: dict, output: Path) -> None:
     """Say what a reader of the figures must know: of names, single cases, and a cost file that stays."""
-    if metrics["n_patients"] < FEW_PATIENTS:
+    if MIN_PATIENTS <= metrics["n_patients"] < FEW_PATIENTS:
         print(f"note: intervals of few patients are too narrow: they hold the true mean {COVERAGE_OF_FEW}")
     if metrics["names_note"]:
         print(f"note: {metrics['names_note']}")

@@ -146,8 +146,9 @@ def print_outcomes(outcomes: list, args: argparse.Namespace) -> int:
     failed = [outcome for outcome in outcomes if outcome.error is not None]
     done = len(outcomes) - len(failed)
     print(f"{args.output}: labels and reports{' and previews' if args.preview else ''} of {done} volumes")
-    scoring = f"{references_option(args)} --predictions {cli.quoted(args.output)}"
-    print(f"next: python src/evaluate_volumes.py {scoring}")
+    if done:
+        scoring = f"{references_option(args)} --predictions {cli.quoted(args.output)}"
+        print(f"next: python src/evaluate_volumes.py {scoring}")
     for outcome in failed:
         print(f"error: {outcome.error}", file=sys.stderr)
     if failed:

@@ -119,6 +119,14 @@ def test_cost_file_of_a_former_scoring_is_noted(folders, capsys):
     assert (folders[2] / "cost.json").read_text() == "{}"
 
 
+def test_intervals_of_few_patients_are_noted_where_there_are_any(tmp_path, capsys):
+    noted = []
+    for n_patients in (1, 2, 3, 9, 10):
+        EVALUATE.print_notes({"n_patients": n_patients, "names_note": None, "notes": []}, tmp_path)
+        noted.append("intervals of few patients" in capsys.readouterr().out)
+    assert noted == [False, False, True, True, False]
+
+
 def test_names_that_give_no_patient_are_noted(folders, capsys):
     assert evaluate(folders) == 0
     assert "names are not" not in capsys.readouterr().out

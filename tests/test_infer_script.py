@@ -36,6 +36,13 @@ def test_bad_files_among_good_ones_are_reported_and_skipped(images, checkpoint, 
     assert "evaluate_volumes.py" in result.stdout and str(output) in result.stdout
 
 
+def test_without_a_result_no_next_step_is_named(tmp_path, checkpoint, capsys):
+    sitk.WriteImage(sitk.Image([30, 40, 9], sitk.sitkInt16), str(tmp_path / "constant.mha"))
+    assert run(tmp_path / "constant.mha", "--checkpoint", checkpoint, "--output", tmp_path / "out") == 1
+    said = capsys.readouterr()
+    assert "of 0 volumes" in said.out and "next:" not in said.out and "constant.mha" in said.err
+
+
 def test_labels_lie_exactly_on_the_grid_of_each_input(images, checkpoint, tmp_path):
     output = tmp_path / "out"
     assert run(images, "--checkpoint", checkpoint, "--output", output) == 0

@@ -1,3 +1,4 @@
+import os
 import signal
 
 import pytest
@@ -8,6 +9,7 @@ from spider2d.errors import ConfigError
 from spider2d.training.distributed import Process
 from spider2d.training.loader import (
     NumberedBatches,
+    WorkerLostError,
     auto_workers,
     build_loader,
     check_batch,
@@ -71,6 +73,19 @@ def test_batch_too_small_for_the_norms_is_refused():
     check_batch(TrainConfig(data=small, training={"batch_size": 2}), Process(0, 1, CPU))
     with pytest.raises(ConfigError, match="one patch of 32 x 32 per process"):
         check_batch(TrainConfig(data=small, training={"batch_size": 2}), Process(0, 2, CPU))
+
+
+class KilledAtThree(Dataset):
+    def __getitem__(self, number):
+        if number == 3:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return number
+
+
+def test_a_worker_that_was_killed_is_named_as_what_it_is():
+    batches = start_loading(build_loader(KilledAtThree(), 0, 4, 1, 1, Process(0, 1, CPU)))
+    with pytest.raises(WorkerLostError, match=r"memory.*--resume.*training\.workers"):
+        list(batches)
 
 
 def test_workers_must_not_make_the_same_phantoms(monkeypatch):

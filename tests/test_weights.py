@@ -121,16 +121,25 @@ def test_training_steps_are_documented_commands(monkeypatch, tmp_path):
 def test_a_gpu_trains_once_in_large_batches(monkeypatch, tmp_path):
     commands, exported = [], []
     monkeypatch.setattr(make_weights.cli, "run_step", lambda title, command: commands.append(command))
-    monkeypatch.setattr(make_weights, "export", lambda paths, output: exported.append(paths) or "digest")
-    output = tmp_path / "new.pt"
-    output.touch()
-    make_weights.main(make_weights.parse_args(["--gpu", "--work", str(tmp_path), "--output", str(output)]))
-    assert exported == [[tmp_path / "run_gpu" / "last.pt"]]
+    monkeypatch.setattr(
+        make_weights, "export", lambda paths, output: exported.append((paths, output)) or "digest"
+    )
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    (tmp_path / "synthetic_2d_gpu.pt").touch()  # not the shipped file
+    make_weights.main(make_weights.parse_args(["--gpu", "--work", str(tmp_path)]))
+    assert exported == [([tmp_path / "run_gpu" / "last.pt"], tmp_path / "synthetic_2d_gpu.pt")]
     (training,) = [command for command in commands if command[0] == "src/train.py"]
     arguments = load_script("src/train.py").parse_args(training[1:])
     config = load_train_config(arguments.config, arguments.set)
     assert config.training.workers == "auto" and config.training.batch_size == 48
-    assert config.data.synthetic.streams % MAX_AUTO_WORKERS == 0  # no core is idle
+    assert config.data.synthetic.streams == MAX_AUTO_WORKERS
+
+
+def test_without_a_gpu_the_training_for_one_is_refused(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    arguments = make_weights.parse_args(["--gpu", "--work", str(tmp_path / "work")])
+    assert cli.run(make_weights.main, arguments) == 1
+    assert "without --gpu" in capsys.readouterr().err and not (tmp_path / "work").exists()
 
 
 @pytest.mark.parametrize("named", [None, "elsewhere.pt"])

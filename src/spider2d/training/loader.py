@@ -8,11 +8,15 @@ from torch.utils.data import DataLoader, Dataset
 
 from spider2d.data.parallel import usable_cores
 from spider2d.data.slice_dataset import start_loader_worker
-from spider2d.errors import ConfigError
+from spider2d.errors import ConfigError, Spider2dError
 from spider2d.training.distributed import Process
 from spider2d.training.train_config import AnyTrainConfig, TrainConfig
 
 MAX_AUTO_WORKERS = 12
+
+
+class WorkerLostError(Spider2dError):
+    """A loader worker was killed."""
 
 
 @dataclass(frozen=True)
@@ -88,12 +92,34 @@ def build_loader(
 
 
 def start_loading(loader: DataLoader) -> Iterator:
-    """Start the workers and return the batches; Ctrl-C, which reaches the workers too, stops us, not them."""
+    """Start the workers and return the batches; Ctrl-C, which reaches the workers too, stops us, not them.
+
+    Raises:
+        WorkerLostError: While batches are taken: a worker was killed.
+    """
     previous = signal.signal(signal.SIGINT, signal.SIG_IGN)  # new processes inherit it
     try:
-        return iter(loader)
+        batches = iter(loader)
     finally:
         signal.signal(signal.SIGINT, previous)
+    return _explain_losses(batches)
+
+
+def _explain_losses(batches: Iterator) -> Iterator:
+    while True:
+        try:
+            batch = next(batches)
+        except StopIteration:
+            return
+        except RuntimeError as error:
+            if not str(error).startswith("DataLoader worker (pid"):
+                raise
+            raise WorkerLostError(
+                "a process that makes samples was killed, usually for want of memory (or of shared memory, "
+                "/dev/shm): go on from the last saved step with --resume and fewer of them, --set "
+                "training.workers=N"
+            ) from error
+        yield batch
 
 
 def count_workers(config: AnyTrainConfig, process: Process) -> int:

@@ -176,7 +176,10 @@ def describe_initial(path: Path, initial: Checkpoint, spec: NetworkSpec) -> str:
     note = f"note: {path} was trained for something else:\n{_differences(initial.spec, spec)}"
     trained_mm = initial.spec.pixel_size_mm
     if trained_mm != spec.pixel_size_mm:
-        note += f"\nslices of {trained_mm} mm suit it better: {EXTRACT_COMMAND} --pixel-size-mm {trained_mm}"
+        note += (
+            f"\nslices of {trained_mm} mm suit it better: {EXTRACT_COMMAND} --dataset FOLDER_OF_THE_DATA "
+            f"--pixel-size-mm {trained_mm} --output ANOTHER_FOLDER"
+        )
     return note
 
 
