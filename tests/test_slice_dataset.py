@@ -185,6 +185,15 @@ def test_left_and_right_are_swapped_only_where_there_are_several_channels_and_au
     assert channel_orders((0.0,), always) == {False}  # one channel: no smaller than itself
 
 
+@pytest.mark.parametrize(("dropout", "least", "most"), [(0.0, 20, 20), (0.5, 5, 15), (1.0, 0, 0)])
+def test_without_neighbours_all_channels_are_the_slice_itself(dropout, least, most):
+    changes = {"channel_offsets_mm": (-3.0, 0.0, 3.0), "empty_fraction": 0, "neighbour_dropout": dropout}
+    config, rng = CONFIG.model_copy(update=changes), np.random.default_rng(0)
+    cut_only = build_augmentation(None, config.patch_hw)
+    images = [make_sample(numbered_stack(), rng, config, None, cut_only)["image"] for _ in range(20)]
+    assert least <= sum(not torch.equal(image[0], image[2]) for image in images) <= most
+
+
 def test_slices_of_bone_alone_are_drawn_as_often_as_the_configuration_asks():
     stack = numbered_stack()
     shown = (("vertebra", "disc"), *stack.slice_classes[1:])

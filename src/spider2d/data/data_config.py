@@ -55,6 +55,8 @@ class DataConfig(SampleConfig):
             holds the floor value of normalised images there, and class background.
         channel_offsets_mm: Input channels as distances (mm, towards the patient's right) from the slice to be
             segmented; ``(0,)`` is plain 2D, ``(-4, 0, 4)`` is 2.5D.
+        neighbour_dropout: Probability of filling all channels with the slice itself, as a series of a single
+            slice does, so that a 2.5D network works on these too.
         empty_fraction: Share of the samples whose slice shows no labelled structure.
         beside_bodies_fraction: Share of the samples whose slice shows vertebrae, but no disc and no canal, in
             addition to those among the other samples.
@@ -64,6 +66,7 @@ class DataConfig(SampleConfig):
 
     patch_hw: tuple[PatchSide, PatchSide] = (256, 192)
     channel_offsets_mm: Annotated[tuple[float, ...], Field(min_length=1, max_length=5)] = (0.0,)
+    neighbour_dropout: Probability = 0.0
     empty_fraction: Probability = 0.1
     beside_bodies_fraction: Probability = 0.0
     synthetic: SyntheticConfig | None = None

@@ -105,7 +105,10 @@ def make_sample(
     # Left and right may be swapped, which one slice alone does not show.
     several = len(config.channel_offsets_mm) > 1
     mirrored = several and augment is not None and rng.random() < augment.reverse_channels
-    image_hwc = read_channels(stack, index, [-mm if mirrored else mm for mm in config.channel_offsets_mm])
+    offsets_mm = [-mm if mirrored else mm for mm in config.channel_offsets_mm]
+    if config.neighbour_dropout and rng.random() < config.neighbour_dropout:
+        offsets_mm = [0.0] * len(offsets_mm)
+    image_hwc = read_channels(stack, index, offsets_mm)
     centres_rc = np.array([centre[1:] for centre in stack.centres.values()]).reshape(-1, 2)
     maps = np.array(stack.classes[index]), np.array(stack.instances[index])
     patch = augmentation(image_hwc, *maps, centres_rc, seed=int(rng.integers(2**32)))
