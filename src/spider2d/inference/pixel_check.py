@@ -3,7 +3,7 @@
 Some files state wrong pixels: pictures that never had a header, series resampled or converted carelessly.
 The network sees millimetres: where bodies look far too tall or too small it cuts them in two or misses
 them, and is less sure of them than at the true size. One trained on a wide range of magnifications bears
-more, and tells less; but then its discs are where they are, and their distance tells (``body_size``).
+more, and tells less; but then its discs and bodies are where they are, and their sizes tell (``body_size``).
 """
 
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ rim, of which no network is sure."""
 FACTORS = (0.55, 0.65, 0.8, 1.25, 1.5)
 """What the size of rows, or of rows and columns, is multiplied by."""
 MAX_LOSS = 0.05
-"""How much less sure the network may be of the size that the distance of the discs tells."""
+"""How much less sure the network may be of the size that discs and bodies tell."""
 MAX_SEEN_MM = 600.0
 """Larger fields of view are not tried."""
 BESIDE_BODIES_RATIO, BESIDE_BODIES_MM2 = 1.5, 500.0
