@@ -72,11 +72,17 @@ def find_images(args: argparse.Namespace) -> list[Path]:
     """Return the volumes to segment: those of INPUT, or a subset of the data set."""
     from spider2d.data.spider_files import read_dataset
     from spider2d.data.splits import split_series
-    from spider2d.data.volume import list_volumes
+    from spider2d.data.volume import folders_left_out, list_volumes
     from spider2d.inference.files import is_own_label_map
 
     if args.inputs:
-        return list_volumes(args.inputs, is_own_label_map)
+        images = list_volumes(args.inputs, is_own_label_map)
+        for folder in folders_left_out(args.inputs, is_own_label_map):
+            print(
+                f"note: {folder} holds other volumes, which are left out because volume files lie beside "
+                "them; move them to a folder of their own and name it to have them segmented"
+            )
+        return images
     dataset = read_dataset(args.dataset)
     if args.subset == "all":
         return [series.image_path for series in dataset.series]

@@ -91,6 +91,11 @@ def test_seconds_on_gpus_stand_with_their_gpu_and_different_ones_are_noted():
     assert "a GPU that was not stated" in cost_table(comparison(a={**one, "gpu": None})).rows[0][-2]
 
 
+def test_seconds_on_a_gpu_alone_are_a_measurement_too():
+    note = cost_table(comparison(a={"seconds_per_volume_gpu": 0.25, "gpu": "NVIDIA A"}, b={})).note
+    assert "on a GPU alone" in note and "No cost was measured" not in note
+
+
 def test_operations_of_another_volume_are_named():
     larger = {"volume_shape_sra": (17, 600, 400), "volume_spacing_sra_mm": (4, 0.5, 0.5)}
     runs = comparison(

@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -89,6 +90,17 @@ def test_inputs_of_one_name_are_refused(images, checkpoint, tmp_path, capsys):
     error = capsys.readouterr().err
     assert code == 1 and str(images / "1_t1.mha") in error and "1_T1.nii.gz" in error
     assert not (tmp_path / "out").exists()
+
+
+def test_volumes_in_folders_beside_files_are_not_left_out_without_a_word(
+    images, checkpoint, tmp_path, capsys
+):
+    shutil.copytree(images, tmp_path / "scans")
+    shutil.copytree(images, tmp_path / "scans" / "older")
+    assert run(tmp_path / "scans", "--checkpoint", checkpoint, "--output", tmp_path / "out") == 0
+    said = capsys.readouterr().out
+    assert f"note: {tmp_path / 'scans' / 'older'} holds other volumes, which are left out" in said
+    assert len(list((tmp_path / "out").glob("*.mha"))) == len(list(images.glob("*.mha")))
 
 
 def test_an_input_is_never_overwritten(images, checkpoint, capsys):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from spider2d.data.volume import list_volumes, volume_name
+from spider2d.data.volume import folders_left_out, list_volumes, volume_name
 from spider2d.errors import VolumeError
 
 
@@ -44,6 +44,22 @@ def test_list_volumes_takes_dicom_folders_beside_files(tmp_path):
         (tmp_path / folder / "1").write_bytes(bytes(128) + b"DICM")
     assert [path.name for path in list_volumes([tmp_path])] == ["b.mha", "series"]
     assert list_volumes([tmp_path / "series"]) == [tmp_path / "series"]
+
+
+def nothing_skipped(_):
+    return False
+
+
+def test_folders_left_out_hold_volumes_beside_which_files_lie(tmp_path):
+    for name in ("b.mha", "deep/er/c.mha", "b/old.mha", "notes/readme.txt", ".hidden/d.mha", "series/1"):
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
+        (tmp_path / name).touch()
+    (tmp_path / "series" / "1").write_bytes(bytes(128) + b"DICM")
+    assert folders_left_out([tmp_path], nothing_skipped) == [tmp_path / "deep"]  # b.mha was made of b
+    (tmp_path / "loose").write_bytes(bytes(128) + b"DICM")
+    assert folders_left_out([tmp_path], nothing_skipped) == [tmp_path, tmp_path / "deep"]
+    named = [tmp_path / "deep", tmp_path / "b.mha", tmp_path / "series"]
+    assert folders_left_out(named, nothing_skipped) == []
 
 
 def test_list_volumes_refuses_nothing_to_do(tmp_path):

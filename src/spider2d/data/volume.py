@@ -24,7 +24,7 @@ from spider2d.data.image_files import (
     read_pixels,
     suffix_of,
 )
-from spider2d.data.volume_paths import list_volumes, volume_name, volumes_by_name
+from spider2d.data.volume_paths import folders_left_out, list_volumes, volume_name, volumes_by_name
 from spider2d.errors import VolumeError
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "Canonical",
     "Geometry",
     "Volume",
+    "folders_left_out",
     "from_canonical",
     "grid_differences",
     "labels_of",

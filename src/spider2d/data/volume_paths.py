@@ -62,6 +62,27 @@ def list_volumes(
     return list(found)
 
 
+def folders_left_out(inputs: Sequence[Path | str], is_skipped: Callable[[Path], bool]) -> list[Path]:
+    """Return the folders whose volumes `list_volumes` leaves out, because volume files lie beside these.
+
+    They are folders in those of `inputs`, or, where DICOM files lie loose beside volume files, themselves.
+    """
+    left_out = []
+    for folder in filter(Path.is_dir, map(Path, inputs)):
+        taken = _volumes_in(folder, is_skipped)
+        names = {volume_name(path).casefold() for path in taken if path.parent == folder and path.is_file()}
+        if not names:
+            continue
+        if dicom.is_series_folder(folder):
+            left_out.append(folder)
+        beside = (path for path in sorted(folder.iterdir()) if path.is_dir() and path not in taken)
+        others = (
+            path for path in beside if not path.name.startswith(".") and path.name.casefold() not in names
+        )
+        left_out += [path for path in others if _volumes_in(path, is_skipped)]
+    return left_out
+
+
 def _volumes_in(folder: Path, is_skipped: Callable[[Path], bool]) -> list[Path]:
     entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
     volumes = [entry for entry in entries if entry.is_file() and suffix_of(entry) and not is_skipped(entry)]

@@ -134,6 +134,11 @@ def _cost_note(comparison: Comparison) -> str:
         for run in comparison.runs
         if run.cost.seconds_per_volume is not None or run.cost.gmac_per_volume is not None
     ]
+    on_a_gpu = any(run.cost.seconds_per_volume_gpu is not None for run in comparison.runs)
+    if not measured and on_a_gpu:
+        return "Seconds were measured on a GPU alone. n/a = not measured, never guessed." + _gpu_note(
+            comparison
+        )
     if not measured:
         return (
             "No cost was measured: python experiments/measure_cost.py --checkpoint FILE --output "

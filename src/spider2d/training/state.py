@@ -15,7 +15,8 @@ from spider2d.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from spider2d.data.slices import EXTRACT_COMMAND
 from spider2d.errors import CheckpointError, ConfigError
 from spider2d.models.build import build_network, put_on
-from spider2d.models.spec import NetworkSpec
+from spider2d.models.input_channels import fit_input_channels
+from spider2d.models.spec import ModelSpec, NetworkSpec
 from spider2d.training.ema import build_ema
 from spider2d.training.run_data import RunData
 from spider2d.training.schedule import build_optimiser
@@ -162,8 +163,12 @@ def describe_run(state: TrainingState, config: AnyTrainConfig) -> dict[str, Any]
 
 
 def _load_initial_weights(network: nn.Module, spec: NetworkSpec, initial: Checkpoint, path: Path) -> None:
+    state = initial.network_state
+    if isinstance(initial.spec, ModelSpec) and isinstance(spec, ModelSpec):
+        offsets_mm = initial.spec.channel_offsets_mm, spec.channel_offsets_mm
+        state = fit_input_channels(state, network, *offsets_mm)
     try:
-        network.load_state_dict(initial.network_state)
+        network.load_state_dict(state)
     except RuntimeError as error:
         raise ConfigError(
             f"init = {path} holds another network than the configuration asks for:\n"

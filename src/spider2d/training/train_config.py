@@ -102,7 +102,8 @@ class RunConfig(ConfigModel):
 
     Attributes:
         seed: Decides the initial weights and every sample.
-        init: Checkpoint whose weights the training starts from; null = random weights.
+        init: Checkpoint whose weights the training starts from; null = random weights. That of single slices
+            may start a 2.5D network, and back.
         augment: Augmentation; null = none.
         loss: Loss.
         optimiser: Optimiser and learning rate.
