@@ -8,10 +8,12 @@ import pytest
 from spider2d.data.phantom.anatomy import sample_anatomy
 from spider2d.data.phantom.field_of_view import place_grid, sample_padding
 from spider2d.data.phantom.habitus import sample_habitus
+from spider2d.data.phantom.other_bones import transverse_tip
 from spider2d.data.phantom.surroundings import (
     locate,
     paint_fat_streaks,
     paint_fat_webs,
+    paint_lean_muscles,
     paint_psoas,
     paint_surroundings,
     sample_noises,
@@ -148,3 +150,22 @@ def test_only_wild_patients_have_threads_and_another_psoas():
     wild = sample_habitus(sample_anatomy(3, wildness=0.4))
     assert 0 <= wild.fat_webs <= 0.15 and 0 <= wild.fat_streaks <= 0.8
     assert 0.5 <= wild.psoas_size <= 1.1 and -2 <= wild.psoas_gap_mm <= 5
+
+
+def test_muscles_of_lean_patients_touch_the_transverse_processes_but_for_a_septum(scene):
+    anatomy, grid, _ = scene
+    place = locate(anatomy, grid)
+    tissues = np.full(SHAPE, TISSUE["deep_fat"], np.uint8)
+    paint_lean_muscles(tissues, np.zeros(SHAPE), place, anatomy, septum_mm=3.0)
+    muscle = tissues == TISSUE["muscle"]
+    bodies = np.broadcast_to(place.side < anatomy.vertebrae[0].body.half_width, SHAPE)
+    assert muscle.any() and not muscle[bodies].any()
+    tip = transverse_tip(anatomy.vertebrae[2], 1)
+    level, half_way = (int(np.argmin(np.abs(grid.coordinates(1) - tip[1] - mm))) for mm in (0, 17))
+    lateral = int(np.argmin(np.abs(grid.coordinates(0) - tip[0])))
+    fat_mm = 2.0 * (~muscle[lateral, :, np.abs(grid.coordinates(2) - tip[2]) < 20]).sum(axis=0)
+    assert 8 <= fat_mm[level] <= 16  # twice septum_mm on either side of the process
+    assert fat_mm[half_way] <= 8  # half of it, as far from one process as from the next
+    thinner = np.full(SHAPE, TISSUE["deep_fat"], np.uint8)
+    paint_lean_muscles(thinner, np.zeros(SHAPE), place, anatomy, septum_mm=1.0)
+    assert (thinner == TISSUE["muscle"]).sum() > muscle.sum()

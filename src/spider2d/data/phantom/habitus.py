@@ -8,6 +8,9 @@ from spider2d.data.phantom.anatomy import Anatomy
 from spider2d.data.phantom.clutter import sample_clutter
 from spider2d.data.phantom.shapes import Capsule
 
+LEAN_SHARE = 0.45
+"""Of wild patients."""
+
 
 @dataclass(frozen=True)
 class Habitus:
@@ -25,6 +28,8 @@ class Habitus:
         fat_streaks: How full of fibrous streaks it is (0-0.8, see ``surroundings.paint_fat_streaks``).
         psoas_size: Factor on the thickness of the psoas muscles.
         psoas_gap_mm: Fat between them and the bodies.
+        septum_mm: In lean patients the fat left between the muscles (see
+            ``surroundings.paint_lean_muscles``), None in others.
         organs: (tissue name, place) of vessels, nerves and bowel; later ones cover earlier ones.
         clutter: The same of what lies among the muscles too: ribs, iliac bones, random shapes.
     """
@@ -39,6 +44,7 @@ class Habitus:
     fat_streaks: float
     psoas_size: float
     psoas_gap_mm: float
+    septum_mm: float | None
     organs: tuple[tuple[str, Capsule], ...]
     clutter: tuple[tuple[str, Capsule], ...]
 
@@ -48,6 +54,7 @@ def sample_habitus(anatomy: Anatomy) -> Habitus:
     rng = np.random.default_rng([anatomy.seed, 2])
     thick = rng.beta(1.4, 2.5)
     belly_mm = rng.uniform(55, 130)
+    is_lean = anatomy.wildness > 0 and rng.random() < LEAN_SHARE
     organs = bowel(rng, anatomy, belly_mm) + nerves(anatomy) + vessels(rng, anatomy)
     return Habitus(
         back_fat_mm=4 + 45 * thick,
@@ -55,11 +62,12 @@ def sample_habitus(anatomy: Anatomy) -> Habitus:
         belly_mm=belly_mm,
         front_fat_mm=8 + 50 * thick * rng.uniform(0.6, 1.2),
         bowel_share=rng.uniform(-0.6, 0.5),
-        muscle_fat=float(rng.beta(1.3, 2.0 if anatomy.wildness else 4.0)),
+        muscle_fat=float(rng.beta(1.3, 2.0 if anatomy.wildness else 4.0)) * (0.4 if is_lean else 1.0),
         fat_webs=max(0.0, rng.uniform(-0.06, 0.15)) if anatomy.wildness else 0.0,
         fat_streaks=max(0.0, rng.uniform(-0.2, 0.8)) if anatomy.wildness else 0.0,
         psoas_size=rng.uniform(0.5, 1.1) if anatomy.wildness else 1.0,
         psoas_gap_mm=rng.uniform(-2, 5) if anatomy.wildness else 0.0,
+        septum_mm=rng.uniform(0.6, 3.5) if is_lean else None,
         organs=tuple(organs),
         clutter=tuple(sample_clutter(rng, anatomy)),
     )

@@ -7,9 +7,15 @@ import numpy as np
 from spider2d.data.phantom.anatomy import Anatomy
 from spider2d.data.phantom.grid import Grid
 from spider2d.data.phantom.habitus import Habitus, sample_habitus
+from spider2d.data.phantom.other_bones import transverse_tip
 from spider2d.data.phantom.spine import paint_capsule
 from spider2d.data.phantom.tissues import TISSUE
 from spider2d.data.phantom.world_noise import WorldNoise
+
+LEAN_LATERAL_MM, LEAN_FRONT_MM, LEAN_BACK_MM = 3.0, 26.0, 16.0
+"""Where lean patients have muscle for fat: beside the bodies, before and behind the transverse processes."""
+WEDGE_MM = 7.0
+"""Reach up and down of the wedges of fat that these processes keep."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +93,8 @@ def paint_surroundings(anatomy: Anatomy, noises: Noises, grid: Grid) -> np.ndarr
         paint_capsule(part, grid, tissues, TISSUE[name])
     paint_psoas(tissues, noises, place, uneven, habitus)
     paint_back_muscles(tissues, noises, place, uneven, habitus.muscle_fat)
+    if habitus.septum_mm is not None:
+        paint_lean_muscles(tissues, noises.lumps, place, anatomy, habitus.septum_mm)
     paint_fat_webs(tissues, noises, place, habitus.fat_webs)
     if habitus.fat_streaks:
         streaks = sample_streaks(anatomy.seed, noises, grid)
@@ -129,6 +137,26 @@ def paint_back_muscles(
     tissues[middle] = TISSUE["interspinous"]
     tissues[middle & (noises.fibres + noises.lumps > 0.9 - 0.8 * fat_share)] = TISSUE["deep_fat"]
     tissues[middle & (noises.fibres < -0.75)] = TISSUE["ligament"]
+
+
+def paint_lean_muscles(
+    tissues: np.ndarray, lumps: np.ndarray, place: Place, anatomy: Anatomy, septum_mm: float
+) -> None:
+    """Fill the fat about the transverse processes with muscle, but for a septum from one to the next.
+
+    ``septum_mm`` is the septum's half thickness; it comes and goes, and is thickest at the processes.
+    """
+    half_width = max(vertebra.body.half_width for vertebra in anatomy.vertebrae[:3])
+    for side in (-1, 1):
+        _, tips_down, tips_posterior = np.array([transverse_tip(v, side) for v in anatomy.vertebrae[::-1]]).T
+        plane = np.interp(place.down, tips_down, tips_posterior).astype(np.float32) + 2 * lumps
+        to_tip = np.abs(place.down[..., None] - tips_down).min(axis=-1)
+        half_mm = septum_mm * (0.5 + 1.5 * np.exp(-((to_tip / WEDGE_MM) ** 2)) + lumps)
+        behind = place.posterior - plane
+        beside = side * place.right > half_width + LEAN_LATERAL_MM * (1 + lumps)
+        about = beside & (behind > -LEAN_FRONT_MM) & (behind < LEAN_BACK_MM)
+        fat = tissues == TISSUE["deep_fat"]
+        tissues[about & fat & (np.abs(behind) > half_mm)] = TISSUE["muscle"]
 
 
 def sample_streaks(seed: int, noises: Noises, grid: Grid) -> np.ndarray:
