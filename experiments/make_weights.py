@@ -1,4 +1,4 @@
-"""Make the shipped checkpoint from nothing: phantoms to validate by, six trainings on random ones, export.
+"""Make the shipped checkpoint from nothing: phantoms to validate by, eight trainings on random ones, export.
 
 Runs the documented commands one after the other; a stopped run goes on where it was. How long the training
 takes stands in weights/README.md. From the fourth on each training starts from the mean of the start and the
@@ -53,6 +53,24 @@ LATER_TRAININGS = (
         "data.beside_bodies_fraction=0.5",
         "loss.slice_dice=2.0",
     ),
+    (
+        "training.steps=10000",
+        "optimiser.learning_rate=1e-3",
+        "optimiser.ema_decay=0.998",
+        "seed=37",
+        "data.synthetic.samples_per_series=20",
+        "data.beside_bodies_fraction=0.4",
+        "loss.slice_dice=1.5",
+    ),
+    (
+        "training.steps=4000",
+        "optimiser.learning_rate=1e-3",
+        "optimiser.ema_decay=0.998",
+        "seed=41",
+        "data.synthetic.samples_per_series=20",
+        "data.beside_bodies_fraction=0.4",
+        "loss.slice_dice=1.5",
+    ),
 )
 """Settings of the trainings that go on from former ones."""
 FIRST_FROM_A_MEAN = 4
@@ -82,7 +100,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--work", type=Path, default=Path("synthetic"), help="folder for data and training run"
     )
-    parser.add_argument("--gpu", action="store_true", help="one training in large batches instead of six")
+    parser.add_argument("--gpu", action="store_true", help="one training in large batches instead of eight")
     parser.add_argument(
         "--checkpoint", type=Path, nargs="+", help="export this one, or the mean of several, without training"
     )
@@ -107,11 +125,11 @@ def train_on_gpu(work: Path) -> list[Path]:
     """Train once, in large batches; return what to export.
 
     Raises:
-        ConfigError: There is no GPU, without which this takes longer than the six trainings.
+        ConfigError: There is no GPU, without which this takes longer than the eight trainings.
     """
     if not torch.cuda.is_available():
         raise ConfigError(
-            "found no GPU that torch can use; without --gpu six smaller trainings make the weights"
+            "found no GPU that torch can use; without --gpu eight smaller trainings make the weights"
         )
     slices, run = make_slices(work), work / "run_gpu"
     cli.run_step("Training on random phantoms", training_command(slices, run, ON_A_GPU))

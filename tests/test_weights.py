@@ -91,31 +91,26 @@ def test_training_steps_are_documented_commands(monkeypatch, tmp_path):
     commands, means = [], []
     monkeypatch.setattr(make_weights.cli, "run_step", lambda title, command: commands.append(command))
     monkeypatch.setattr(make_weights, "export", lambda paths, output: means.append((paths, output)))
-    last = [tmp_path / name / "last.pt" for name in ("run", "run_2", "run_3", "run_4", "run_5", "run_6")]
-    mean_4, mean_5, mean_6 = (tmp_path / f"mean_{number}.pt" for number in (4, 5, 6))
-    assert make_weights.train(tmp_path) == [mean_6, last[5]]
+    runs = ("run", *(f"run_{number}" for number in range(2, 9)))
+    last = [tmp_path / name / "last.pt" for name in runs]
+    mean = {number: tmp_path / f"mean_{number}.pt" for number in range(4, 9)}
+    assert make_weights.train(tmp_path) == [mean[8], last[7]]
     assert [command[0] for command in commands] == [
         "preprocessing/make_phantom.py",
         "preprocessing/extract_slices.py",
-        *["src/train.py"] * 6,
+        *["src/train.py"] * 8,
     ]
     arguments = [load_script("src/train.py").parse_args(command[1:]) for command in commands[2:]]
     assert all(training.config.is_file() and not training.resume for training in arguments)
     configs = [load_train_config(training.config, training.set) for training in arguments]
-    assert [config.init for config in configs] == [None, last[0], last[1], mean_4, mean_5, mean_6]
-    assert means == [([last[1], last[2]], mean_4), ([mean_4, last[3]], mean_5), ([mean_5, last[4]], mean_6)]
-    assert len({config.seed for config in configs}) == 6  # other phantoms
+    assert [config.init for config in configs] == [None, *last[:2], *mean.values()]
+    assert means[0] == ([last[1], last[2]], mean[4])
+    assert means[1:] == [([mean[n], last[n - 1]], mean[n + 1]) for n in range(4, 8)]
+    assert len({config.seed for config in configs}) == 8  # other phantoms
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "last.pt").touch()
     make_weights.train(tmp_path)
-    assert [command[-1] == "--resume" for command in commands[10:]] == [
-        True,
-        False,
-        False,
-        False,
-        False,
-        False,
-    ]
+    assert [command[-1] == "--resume" for command in commands[12:]] == [True, *[False] * 7]
 
 
 def test_a_gpu_trains_once_in_large_batches(monkeypatch, tmp_path):

@@ -28,6 +28,8 @@ MARROW_SHARE = (0.25, 0.85)
 """Brightness of marrow relative to fat."""
 MARROW_TO_MUSCLE = 1.05, 1.5
 """What marrow is at least, relative to muscle: that of the young is hardly brighter."""
+DARK_SHARE, DARK_PROCESSES = 0.5, (0.45, 1.0)
+"""In how many series the marrow beside the bodies is darker than theirs, and what it is then."""
 FATS = [TISSUE[name] for name in ("deep_fat", "subcutaneous_fat", "epidural_fat", "fatty_marrow")]
 
 
@@ -106,6 +108,9 @@ def draw_brightness(rng: np.random.Generator, sequence: str) -> np.ndarray:
     table[FATS] = table[TISSUE["deep_fat"]] * rng.lognormal(0, 0.04, len(FATS))
     marrow = table[TISSUE["deep_fat"]] * rng.uniform(*MARROW_SHARE)
     table[TISSUE["marrow"]] = max(marrow, table[TISSUE["muscle"]] * rng.uniform(*MARROW_TO_MUSCLE))
+    dark = rng.uniform(*DARK_PROCESSES) if rng.random() < DARK_SHARE else 1.0
+    least = table[TISSUE["muscle"]] * rng.uniform(1.0, 1.2)
+    table[TISSUE["process_marrow"]] = max(dark * table[TISSUE["marrow"]], least)
     if kind == "random":
         share = np.float32(rng.uniform(0.4, 1))
         table = share * random_brightness_table(rng) + (1 - share) * table

@@ -39,6 +39,9 @@ def paint_spine(anatomy: Anatomy, grid: Grid, rough: np.ndarray) -> tuple[np.nda
     labels = np.where(inside & (bones.owner != SACRUM_OWNER), bones.owner, np.uint8(0))
     tissues = np.zeros(grid.shape_sra, np.uint8)
     tissues[inside] = TISSUE["marrow"]
+    if anatomy.wildness:
+        beside = distance_beside(anatomy, grid) > anatomy.vertebrae[2].body.half_width + 1.0
+        tissues[inside & beside & (bones.owner != SACRUM_OWNER)] = TISSUE["process_marrow"]
     paint_spots(anatomy, grid, tissues)
     # Where two bones overlap, their common surface lies half way between the two fields.
     shared_surface = (bones.nearest - bones.second) / 2
@@ -59,6 +62,12 @@ def paint_spine(anatomy: Anatomy, grid: Grid, rough: np.ndarray) -> tuple[np.nda
         below = above
     paint_canal(anatomy.canal, grid, labels, tissues)
     return labels, tissues
+
+
+def distance_beside(anatomy: Anatomy, grid: Grid) -> np.ndarray:
+    """Return how far (mm) voxels lie to the side of the bodies' middle, of shape (slices, rows, 1)."""
+    middle = anatomy.midline.at("right_mm", grid.coordinates(1))[None, :, None]
+    return np.abs(grid.coordinates(0)[:, None, None] - middle)
 
 
 def open_fusion(anatomy: Anatomy, grid: Grid, owner: np.ndarray, shared_surface: np.ndarray) -> None:

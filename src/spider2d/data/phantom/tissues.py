@@ -45,6 +45,7 @@ _TABLE = {
     "joint": (0.25, 0.40, 0.34, 0.2, 0.0, 0.0),
 }
 # fmt: on
+_TABLE["process_marrow"] = _TABLE["marrow"]  # that of the processes beside the bodies, in wild patients
 TISSUES = tuple(_TABLE)
 TISSUE = {name: number for number, name in enumerate(TISSUES)}
 
@@ -58,9 +59,10 @@ def brightness_table(sequence: str, rng: np.random.Generator, spread: float = 0.
         spread: Relative standard deviation of each tissue's brightness.
     """
     mean = np.array([values[SEQUENCES.index(sequence)] for values in _TABLE.values()])
-    mean = mean * rng.lognormal(0, spread, len(mean))
+    mean[:-1] *= rng.lognormal(0, spread, len(mean) - 1)
     # Marrow turns fatty with age, so it varies more than other tissues, and alike wherever it is.
     mean[TISSUE["marrow"]] *= rng.uniform(0.72, 1.28)
+    mean[TISSUE["process_marrow"]] = mean[TISSUE["marrow"]]
     return mean.astype(np.float32)
 
 
