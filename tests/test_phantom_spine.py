@@ -53,3 +53,13 @@ def test_labels_of_wild_patients_leave_out_the_outer_part_of_the_cortex():
     assert len(own) == 2 and min(own) < anatomy.arch_cortex_mm < max(own)  # transverse and joint processes
     shells_mm = {anatomy.cortex_mm, anatomy.arch_cortex_mm, *own}
     assert set(np.unique(bones.cortex_mm[bones.nearest < 0])) == {np.float32(mm) for mm in shells_mm}
+
+
+def test_marrow_beside_the_bodies_is_told_apart_in_wild_patients_alone():
+    for wildness in (0.0, 0.4):
+        anatomy = sample_anatomy(3, "healthy", wildness)
+        grid = place_grid(anatomy, (21, 150, 160), (4.4, 2.0, 2.0), np.random.default_rng(0))
+        _, tissues = paint_spine(anatomy, grid, np.zeros(grid.shape_sra, np.float32))
+        lateral = np.flatnonzero((tissues == TISSUE["process_marrow"]).any(axis=(1, 2)))
+        assert bool(lateral.size) == (wildness > 0)
+        assert (np.abs(grid.coordinates(0)[lateral] - anatomy.vertebrae[2].frame.centre[0]) > 12).all()

@@ -158,3 +158,12 @@ def test_clipping_keeps_bone_below_the_limit_where_it_is_the_brightest():
     bright = replace(series, image_sra=np.where(is_bone, 4 * series.image_sra, series.image_sra))
     clipped = clip_brightest(np.random.default_rng(0), bright)
     assert 1.1 <= clipped.image_sra.max() / np.median(bright.image_sra[is_bone]) <= 1.6
+
+
+def test_marrow_beside_the_bodies_is_often_darker_but_never_darker_than_muscle(monkeypatch):
+    monkeypatch.setattr(random_series, "CONTRAST_SHARES", {"plausible": 1.0})
+    rng = np.random.default_rng(0)
+    marrow, beside, muscle = (TISSUE[name] for name in ("marrow", "process_marrow", "muscle"))
+    tables = np.array([draw_brightness(rng, "t1") for _ in range(60)])
+    assert 10 <= (tables[:, beside] < 0.95 * tables[:, marrow]).sum() <= 40
+    assert (tables[:, beside] >= 0.999 * tables[:, muscle]).all()

@@ -59,7 +59,7 @@ def brightness_table(sequence: str, rng: np.random.Generator, spread: float = 0.
         spread: Relative standard deviation of each tissue's brightness.
     """
     mean = np.array([values[SEQUENCES.index(sequence)] for values in _TABLE.values()])
-    mean[:-1] *= rng.lognormal(0, spread, len(mean) - 1)
+    mean[:-1] *= rng.lognormal(0, spread, len(mean) - 1)  # the last one, marrow of processes, is as marrow
     # Marrow turns fatty with age, so it varies more than other tissues, and alike wherever it is.
     mean[TISSUE["marrow"]] *= rng.uniform(0.72, 1.28)
     mean[TISSUE["process_marrow"]] = mean[TISSUE["marrow"]]
