@@ -83,11 +83,14 @@ def sample_anatomy(seed: int, variant: str | None = None, wildness: float = 0.0)
     vertebrae, habit = [], processes.sample_habit(rng, cortex_mm, arch_cortex_mm) if wildness else None
     for k in range(stacking.N_MODELLED):
         place, near, thoracic = (frames[k + 1], bodies[k + 1]), joints[k : k + 2], k >= disease.n_lumbar
-        parts = arch.vertebra_arch(rng, *place, near, thoracic, k == 0, transverse=not wildness)
+        spread_mm = habit.joint_spread_mm if habit else arch.JOINT_SPREAD_MM
+        parts = arch.vertebra_arch(rng, *place, near, thoracic, k == 0, not wildness, spread_mm)
         if habit:
+            parts += processes.broad_pedicles(rng, *place, k, habit)
+            parts += () if thoracic else processes.thick_spinous_process(rng, *place, k, habit)
             parts += processes.varied_transverse_processes(rng, *place, k, thoracic, habit)
             parts += processes.stout_joint_processes(rng, *place, near, habit)
-            parts += processes.tall_laminae(rng, *place, habit)
+            parts += processes.tall_laminae(rng, *place, near, habit)
             parts += processes.sacral_wings(rng, *place, frames[0], habit) if k == 0 else ()
         parts = arch.vary_parts(rng, parts, wildness)
         parts += arch.osteophytes(disease.bridging, k, frames, bodies)

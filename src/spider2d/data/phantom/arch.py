@@ -11,6 +11,7 @@ import numpy as np
 from spider2d.data.phantom.shapes import Body, Capsule, Frame
 
 Joints = tuple[np.ndarray, np.ndarray]
+JOINT_SPREAD_MM = 1.0, 0.8
 
 
 def joint_positions(rng: np.random.Generator, frames: list[Frame], bodies: list[Body]) -> list[Joints]:
@@ -39,6 +40,7 @@ def vertebra_arch(
     thoracic: bool,
     lowest: bool,
     transverse: bool = True,
+    joint_spread_mm: tuple[float, float] = JOINT_SPREAD_MM,
 ) -> tuple[Capsule, ...]:
     """Return the arch of one vertebra.
 
@@ -50,6 +52,8 @@ def vertebra_arch(
         thoracic: Whether transverse and spinous processes have their thoracic form.
         lowest: Whether it is the vertebra on the sacrum, whose spinous process is short.
         transverse: Whether to add the ordinary transverse processes.
+        joint_spread_mm: How far upper joint processes stand to the side, and lower ones to the middle, of
+            their joint.
     """
     side_mm, height, depth = 0.57 * body.half_width, body.half_height, body.half_depth
     top, end = -0.38 * height, 0.62 * height
@@ -66,9 +70,9 @@ def vertebra_arch(
         isthmus = (side * (side_mm - 0.5), end, depth + 13.5)
         parts.append(part((side * side_mm, top, depth * 0.5), pillar, (4.5, 6.8, 4.2)))
         parts.append(part(pillar, isthmus, (4.8, 4.8, 5.0)))
-        superior_tip = above + frame.axes @ (side * 1.0, -3.5, -3.8)
+        superior_tip = above + frame.axes @ (side * joint_spread_mm[0], -3.5, -3.8)
         parts.append(Capsule(frame.world(pillar), superior_tip, (5.4, 5.2, 5.8), frame.axes))
-        inferior_tip = below + frame.axes @ (-side * 0.8, 4.0, 3.0)
+        inferior_tip = below + frame.axes @ (-side * joint_spread_mm[1], 4.0, 3.0)
         parts.append(Capsule(frame.world(isthmus), inferior_tip, (5.4, 5.0, 4.6), frame.axes))
         parts.append(part(isthmus, (side * 1.5, 0.5 * height, lamina_mm), (3.4, 8.5, 3.0)))
         tip = (side * (side_mm + transverse_mm), top - rng.uniform(-2, 3), depth + 8.5 + transverse_back)

@@ -9,6 +9,8 @@ from spider2d.data.phantom.shapes import Body, Capsule, Frame, rotation
 
 WING_SHARE, FUSED_SHARE = 0.25, 0.6
 WING_SIDES = ((-1,), (1,), (-1, 1), (-1, 1))
+PEDICLE_MM = (7.5, 6.4, 5.6, 5.0, 4.6, 4.2, 3.8)
+"""Half width of the pedicles from the lowest lumbar vertebra upwards; those above are as the last."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,11 @@ class Habit:
         cortex_mm: Thickness of their dark shell.
         stoutness: How much the joint processes have grown (0-1), as worn joints do.
         joint_cortex_mm: Thickness of their dark shell; that of worn joints is thick.
+        joint_spread_mm: How far upper joint processes stand to the side, and lower ones to the middle, of
+            their joint.
+        pedicle_size: Factor on the width of the pedicles.
         lamina_mm: Half height of the laminae.
+        plate_mm: Half thickness of the laminae and of the spinous process.
         lamina_tilt_deg: By how much their upper edge leans forward.
     """
 
@@ -40,7 +46,10 @@ class Habit:
     cortex_mm: float
     stoutness: float
     joint_cortex_mm: float
+    joint_spread_mm: tuple[float, float]
+    pedicle_size: float
     lamina_mm: float
+    plate_mm: float
     lamina_tilt_deg: float
 
 
@@ -64,7 +73,10 @@ def sample_habit(rng: np.random.Generator, body_cortex_mm: float, arch_cortex_mm
         cortex_mm=body_cortex_mm * rng.uniform(0.5, 1.1),
         stoutness=stoutness,
         joint_cortex_mm=arch_cortex_mm + stoutness * rng.uniform(0, 2),
-        lamina_mm=rng.uniform(8.5, 13),
+        joint_spread_mm=(rng.uniform(0, 3), rng.uniform(2, 6)),
+        pedicle_size=rng.uniform(0.8, 1.3),
+        lamina_mm=rng.uniform(10, 18),
+        plate_mm=rng.uniform(3.4, 6.2),
         lamina_tilt_deg=rng.uniform(5, 35),
     )
 
@@ -135,31 +147,66 @@ def sacral_wings(
     return tuple(replace(part, cortex_mm=habit.cortex_mm) for part in parts)
 
 
+def broad_pedicles(
+    rng: np.random.Generator, frame: Frame, body: Body, k: int, habit: Habit
+) -> tuple[Capsule, ...]:
+    """Return pedicles that are the broader, and stand the further out, the lower vertebra ``k`` lies."""
+    width = PEDICLE_MM[min(k, len(PEDICLE_MM) - 1)] * habit.pedicle_size
+    level, parts = rng.uniform(-0.45, -0.15) * body.half_height, []
+    for side in (-1, 1):
+        lateral = side * (rng.uniform(0.88, 0.96) * body.half_width - width)
+        start = frame.world((lateral, level, 0.4 * body.half_depth))
+        stop = frame.world((lateral + side * rng.uniform(0, 3), level, body.half_depth + rng.uniform(6, 10)))
+        radii = (width, rng.uniform(5.5, 8), 4.2)
+        parts.append(Capsule(start, stop, radii, frame.axes, power=rng.uniform(2, 3)))
+    return tuple(parts)
+
+
+def thick_spinous_process(
+    rng: np.random.Generator, frame: Frame, body: Body, k: int, habit: Habit
+) -> tuple[Capsule, ...]:
+    """Return the plate that makes the spinous process of a lumbar vertebra as thick as in life."""
+    size = 0.75 if k == 0 else 1.0
+    base_mm, level = body.half_depth + rng.uniform(20, 23), rng.uniform(0.4, 0.8) * body.half_height
+    start = frame.world((0, level, base_mm))
+    drop, length = rng.uniform(2, 10), rng.uniform(12, 24)
+    stop = frame.world((rng.normal(0, 1), level + size * drop, base_mm + size * length))
+    radii = (habit.plate_mm * rng.uniform(0.75, 1.1), size * rng.uniform(7, 13), 4.5)
+    return (Capsule(start, stop, radii, frame.axes @ rotation(rng.uniform(-5, 25)), power=2.3),)
+
+
 def stout_joint_processes(
     rng: np.random.Generator, frame: Frame, body: Body, joints: list[Joints], habit: Habit
 ) -> tuple[Capsule, ...]:
     """Return joint processes that reach further to the front and the back of `vertebra_arch`'s joints."""
-    stoutness = habit.stoutness
+    stoutness, (outwards_mm, inwards_mm) = habit.stoutness, habit.joint_spread_mm
     side_mm, depth, parts = 0.57 * body.half_width, body.half_depth, []
     for side, below, above in zip((-1, 1), *joints, strict=True):
         rear, front = stoutness * rng.uniform(3, 6.5), stoutness * rng.uniform(0, 3)
         isthmus = frame.world((side * (side_mm - 0.5), 0.5 * body.half_height, depth + 14.0))
-        lower_tip = below + frame.axes @ (-side * 0.8, rng.uniform(2, 7), 3.0 + rear)
+        lower_tip = below + frame.axes @ (-side * inwards_mm, rng.uniform(2, 7), 3.0 + rear)
         parts.append(Capsule(isthmus, lower_tip, (5.4, 5.0 + front / 2, 4.6 + rear), frame.axes))
         pillar = frame.world((side * (side_mm + 1.0), -0.3 * body.half_height, depth + 8.5))
-        upper_tip = above + frame.axes @ (side * 1.5, -rng.uniform(1, 5), -3.8 - front)
+        upper_tip = above + frame.axes @ (side * outwards_mm, -rng.uniform(1, 5), -3.8 - front)
         parts.append(Capsule(pillar, upper_tip, (5.4, 5.2, 5.4 + front), frame.axes))
     return tuple(replace(part, cortex_mm=habit.joint_cortex_mm) for part in parts)
 
 
-def tall_laminae(rng: np.random.Generator, frame: Frame, body: Body, habit: Habit) -> tuple[Capsule, ...]:
-    """Return laminae as tall plates that overlap like tiles: the upper edge in front, at the canal."""
+def tall_laminae(
+    rng: np.random.Generator, frame: Frame, body: Body, joints: list[Joints], habit: Habit
+) -> tuple[Capsule, ...]:
+    """Return laminae as tall plates that overlap like tiles, and run down into the lower joint processes.
+
+    Their upper edge lies in front, at the canal.
+    """
     side_mm, depth, level = 0.57 * body.half_width, body.half_depth, 0.5 * body.half_height
     parts = []
-    for side in (-1, 1):
+    for side, below in zip((-1, 1), joints[0], strict=True):
         axes = frame.axes @ rotation(habit.lamina_tilt_deg + rng.normal(0, 5))
         start = frame.world((side * (side_mm - 1), level, depth + rng.uniform(15, 17)))
         stop = frame.world((side * 1.5, level + rng.uniform(0, 3), depth + rng.uniform(19, 22)))
-        radii = (3.2, habit.lamina_mm * rng.uniform(0.85, 1.1), rng.uniform(2.6, 4.2))
-        parts.append(Capsule(start, stop, radii, axes))
+        thick = habit.plate_mm * rng.uniform(0.85, 1.1)
+        parts.append(Capsule(start, stop, (3.2, habit.lamina_mm * rng.uniform(0.85, 1.1), thick), axes))
+        lower = below - frame.axes @ (side * (habit.joint_spread_mm[1] + 2), -rng.uniform(2, 9), -5.0)
+        parts.append(Capsule((start + stop) / 2, lower, (rng.uniform(3.5, 5.5), 6.0, thick), frame.axes))
     return tuple(parts)
