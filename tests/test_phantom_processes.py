@@ -18,7 +18,10 @@ PLAIN_HABIT = processes.Habit(
     cortex_mm=0.5,
     stoutness=0.0,
     joint_cortex_mm=1.5,
+    joint_spread_mm=(1.5, 4.0),
+    pedicle_size=1.0,
     lamina_mm=10.0,
+    plate_mm=4.0,
     lamina_tilt_deg=20.0,
 )
 
@@ -37,32 +40,77 @@ def test_lowest_transverse_processes_meet_the_sacrum_in_some_patients():
     assert 0.05 < np.mean([habit.to_sacrum_mm > 0 for habit in habits]) < 0.2
 
 
-def test_stout_joint_processes_reach_beyond_the_joints_by_their_stoutness():
-    anatomy = sample_anatomy(5)
+def lowest_joints(anatomy):
+    """Frames and bodies from S1 upwards, and the joints of the lowest vertebra (below, above)."""
     frames = [anatomy.sacrum.segments[0][0], *(v.frame for v in anatomy.vertebrae)]
     bodies = [anatomy.sacrum.segments[0][1], *(v.body for v in anatomy.vertebrae)]
-    joints = arch.joint_positions(np.random.default_rng(0), frames, bodies)
-    rears = []
+    return arch.joint_positions(np.random.default_rng(0), frames, bodies)[0:2]
+
+
+def local(vertebra, *points):
+    """Positions in the vertebra's own coordinates: right, down, posterior (mm)."""
+    return [vertebra.frame.axes.T @ (point - vertebra.frame.centre) for point in points]
+
+
+def test_stout_joint_processes_reach_beyond_the_joints_by_their_stoutness():
+    anatomy = sample_anatomy(5)
+    lowest, joints, rears = anatomy.vertebrae[0], lowest_joints(anatomy), []
     for stoutness in (0.0, 1.0):
         habit = replace(PLAIN_HABIT, stoutness=stoutness)
-        parts = processes.stout_joint_processes(
-            np.random.default_rng(0), frames[1], bodies[1], joints[0:2], habit
-        )
-        assert len(parts) == 4  # an upper and a lower one on either side
-        rears.append(max((frames[1].axes.T @ (p.end - frames[1].centre))[2] + p.radii[2] for p in parts))
+        rng = np.random.default_rng(0)
+        parts = processes.stout_joint_processes(rng, lowest.frame, lowest.body, joints, habit)
+        assert len(parts) == 4  # a lower and an upper one on either side
+        rears.append(max(local(lowest, p.end)[0][2] + p.radii[2] for p in parts))
     assert rears[1] > rears[0] + 5
+    left_joint, left_lower = local(lowest, joints[0][0], parts[0].end)
+    assert np.isclose(left_lower[0] - left_joint[0], 4.0)  # towards the middle
+    left_joint, left_upper = local(lowest, joints[1][0], parts[1].end)
+    assert np.isclose(left_upper[0] - left_joint[0], -1.5)
 
 
 def test_laminae_are_tall_plates_behind_the_canal_whose_upper_edge_leans_forward():
-    lowest = sample_anatomy(5).vertebrae[0]
-    parts = processes.tall_laminae(np.random.default_rng(0), lowest.frame, lowest.body, PLAIN_HABIT)
-    assert len(parts) == 2
-    for side, part in zip((-1, 1), parts, strict=True):
-        start, end = (lowest.frame.axes.T @ (p - lowest.frame.centre) for p in (part.start, part.end))
+    anatomy = sample_anatomy(5)
+    lowest, joints = anatomy.vertebrae[0], lowest_joints(anatomy)
+    parts = processes.tall_laminae(np.random.default_rng(0), lowest.frame, lowest.body, joints, PLAIN_HABIT)
+    assert len(parts) == 4
+    for side, plate, lower in zip((-1, 1), parts[::2], parts[1::2], strict=True):
+        start, end, foot = local(lowest, plate.start, plate.end, lower.end)
         assert side * start[0] > side * end[0] > 0 and end[2] > start[2] > lowest.body.half_depth + 14
-        assert part.radii[1] > 2 * part.radii[2]
-        upper_edge = lowest.frame.axes.T @ (-part.radii[1] * part.axes[:, 1])
+        assert plate.radii[1] > 2 * plate.radii[2]
+        upper_edge = lowest.frame.axes.T @ (-plate.radii[1] * plate.axes[:, 1])
         assert upper_edge[1] < -6 and upper_edge[2] < -0.5  # mm up and forward
+        assert np.allclose(lower.start, (plate.start + plate.end) / 2)
+        assert foot[1] > lowest.body.half_height and 5 < side * foot[0] < side * start[0]
+
+
+def test_pedicles_lead_from_the_side_of_the_body_backwards_the_broader_the_lower():
+    anatomy = sample_anatomy(5)
+    widths = []
+    for k in (0, 2, 8):
+        vertebra = anatomy.vertebrae[k]
+        rng = np.random.default_rng(0)
+        parts = processes.broad_pedicles(rng, vertebra.frame, vertebra.body, k, PLAIN_HABIT)
+        for side, part in zip((-1, 1), parts, strict=True):
+            start, end = local(vertebra, part.start, part.end)
+            edge = side * start[0] + part.radii[0]
+            assert 0.88 <= edge / vertebra.body.half_width <= 0.96
+            assert start[1] < 0 and 0 < start[2] < vertebra.body.half_depth < end[2] - 5
+            assert 0 <= side * (end[0] - start[0]) <= 3
+        widths.append(2 * parts[0].radii[0])
+    assert widths == [15.0, 11.2, 7.6]  # mm
+
+
+def test_spinous_process_is_a_plate_in_the_middle_behind_the_laminae():
+    lowest, third = (sample_anatomy(5).vertebrae[k] for k in (0, 2))
+    lengths = []
+    for k, vertebra in ((0, lowest), (2, third)):
+        rng = np.random.default_rng(0)
+        (plate,) = processes.thick_spinous_process(rng, vertebra.frame, vertebra.body, k, PLAIN_HABIT)
+        start, end = local(vertebra, plate.start, plate.end)
+        assert abs(end[0]) < 4 and start[2] > vertebra.body.half_depth + 19
+        assert 3 <= plate.radii[0] <= 4.4 < plate.radii[1]
+        lengths.append(end[2] - start[2])
+    assert np.isclose(lengths[0] / lengths[1], 0.75)
 
 
 def test_wings_reach_from_beside_the_lowest_body_to_the_sacrum_on_their_side_only():
