@@ -20,57 +20,24 @@ from spider2d.checkpoint import load_checkpoint, save_checkpoint
 from spider2d.errors import CheckpointError, ConfigError
 
 PIXEL_SIZE_MM = "0.8"
+SMALLER_RATE = ("optimiser.learning_rate=1e-3",)
+LONGER_SERIES = (*SMALLER_RATE, "data.synthetic.samples_per_series=20")
+LONGER_AVERAGE = (*LONGER_SERIES, "optimiser.ema_decay=0.998")
+MORE_BESIDE = (*LONGER_AVERAGE, "data.beside_bodies_fraction=0.4", "loss.slice_dice=1.5")
 LATER_TRAININGS = (
-    ("training.steps=17500", "optimiser.learning_rate=1e-3", "seed=2"),
-    (
-        "training.steps=12500",
-        "optimiser.learning_rate=1e-3",
-        "seed=5",
-        "data.synthetic.samples_per_series=20",
-    ),
-    (
-        "training.steps=9000",
-        "optimiser.learning_rate=1e-3",
-        "optimiser.ema_decay=0.998",
-        "seed=8",
-        "data.synthetic.samples_per_series=20",
-    ),
-    (
-        "training.steps=10000",
-        "optimiser.learning_rate=1e-3",
-        "optimiser.ema_decay=0.998",
-        "seed=11",
-        "data.synthetic.samples_per_series=20",
-        "data.beside_bodies_fraction=0.4",
-        "loss.slice_dice=1.5",
-    ),
+    ("training.steps=17500", "seed=2", *SMALLER_RATE),
+    ("training.steps=12500", "seed=5", *LONGER_SERIES),
+    ("training.steps=9000", "seed=8", *LONGER_AVERAGE),
+    ("training.steps=10000", "seed=11", *MORE_BESIDE),
     (
         "training.steps=15000",
-        "optimiser.learning_rate=1e-3",
-        "optimiser.ema_decay=0.998",
         "seed=12",
-        "data.synthetic.samples_per_series=20",
+        *MORE_BESIDE,
         "data.beside_bodies_fraction=0.5",
         "loss.slice_dice=2.0",
     ),
-    (
-        "training.steps=10000",
-        "optimiser.learning_rate=1e-3",
-        "optimiser.ema_decay=0.998",
-        "seed=37",
-        "data.synthetic.samples_per_series=20",
-        "data.beside_bodies_fraction=0.4",
-        "loss.slice_dice=1.5",
-    ),
-    (
-        "training.steps=4000",
-        "optimiser.learning_rate=1e-3",
-        "optimiser.ema_decay=0.998",
-        "seed=41",
-        "data.synthetic.samples_per_series=20",
-        "data.beside_bodies_fraction=0.4",
-        "loss.slice_dice=1.5",
-    ),
+    ("training.steps=10000", "seed=37", *MORE_BESIDE),
+    ("training.steps=4000", "seed=41", *MORE_BESIDE),
 )
 """Settings of the trainings that go on from former ones."""
 FIRST_FROM_A_MEAN = 4
