@@ -125,7 +125,7 @@ def draw_brightness(rng: np.random.Generator, sequence: str) -> np.ndarray:
 def draw_scan(rng: np.random.Generator, sequence: str, brightness: np.ndarray) -> Scan:
     """Return scanner settings of a wider range than the ordinary ones."""
     usual = sample_scan(rng, brightness, sequence)
-    pixel = rng.uniform(0.7, 1.3)
+    pixel = float(np.exp(rng.uniform(np.log(0.65), np.log(1.6))))
     return replace(
         usual,
         texture=rng.uniform(0.4, 1.6),
