@@ -1,4 +1,4 @@
-"""Make the shipped checkpoint from nothing: phantoms to validate by, eight trainings on random ones, export.
+"""Make the shipped checkpoint from nothing: phantoms to validate by, ten trainings on random ones, export.
 
 Runs the documented commands one after the other; a stopped run goes on where it was. How long the training
 takes stands in weights/README.md. From the fourth on each training starts from the mean of the start and the
@@ -38,6 +38,8 @@ LATER_TRAININGS = (
     ),
     ("training.steps=10000", "seed=37", *MORE_BESIDE),
     ("training.steps=4000", "seed=41", *MORE_BESIDE),
+    ("training.steps=18000", "seed=47", *MORE_BESIDE, "optimiser.learning_rate=1.5e-3"),
+    ("training.steps=8000", "seed=53", *MORE_BESIDE),
 )
 """Settings of the trainings that go on from former ones."""
 FIRST_FROM_A_MEAN = 4
@@ -67,7 +69,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--work", type=Path, default=Path("synthetic"), help="folder for data and training run"
     )
-    parser.add_argument("--gpu", action="store_true", help="one training in large batches instead of eight")
+    parser.add_argument("--gpu", action="store_true", help="one training in large batches instead of ten")
     parser.add_argument(
         "--checkpoint", type=Path, nargs="+", help="export this one, or the mean of several, without training"
     )
@@ -92,11 +94,11 @@ def train_on_gpu(work: Path) -> list[Path]:
     """Train once, in large batches; return what to export.
 
     Raises:
-        ConfigError: There is no GPU, without which this takes longer than the eight trainings.
+        ConfigError: There is no GPU, without which this takes longer than the ten trainings.
     """
     if not torch.cuda.is_available():
         raise ConfigError(
-            "found no GPU that torch can use; without --gpu eight smaller trainings make the weights"
+            "found no GPU that torch can use; without --gpu ten smaller trainings make the weights"
         )
     slices, run = make_slices(work), work / "run_gpu"
     cli.run_step("Training on random phantoms", training_command(slices, run, ON_A_GPU))
