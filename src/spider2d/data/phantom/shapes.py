@@ -86,7 +86,7 @@ class Body:
         wedge: How much taller the front is: half height grows by ``wedge`` * anterior distance (mm/mm).
         concavity: Depth of the endplates' hollow (mm), upper and lower.
         waist: Relative narrowing of the walls at mid height.
-        side_waist: The same of the left and right wall alone, added to it.
+        side_waist: The same of the left and right wall alone, added to it; may be negative.
         taper: Relative narrowing from the middle to the lower end (sacral segments).
         pits: Endplate defects (Schmorl nodes): (upper, right, posterior, radius, depth) each, in mm.
     """
