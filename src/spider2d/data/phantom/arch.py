@@ -12,6 +12,7 @@ from spider2d.data.phantom.shapes import Body, Capsule, Frame
 
 Joints = tuple[np.ndarray, np.ndarray]
 JOINT_SPREAD_MM = 1.0, 0.8
+"""Of ordinary patients; see `vertebra_arch`."""
 
 
 def joint_positions(rng: np.random.Generator, frames: list[Frame], bodies: list[Body]) -> list[Joints]:

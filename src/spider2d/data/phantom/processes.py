@@ -1,4 +1,4 @@
-"""The processes of wild patients: what those of one patient have in common, and the parts it gives them."""
+"""Processes and pedicles of wild patients: what one patient's have in common, and their parts."""
 
 from dataclasses import dataclass, replace
 
@@ -150,15 +150,18 @@ def sacral_wings(
 def broad_pedicles(
     rng: np.random.Generator, frame: Frame, body: Body, k: int, habit: Habit
 ) -> tuple[Capsule, ...]:
-    """Return pedicles that are the broader, and stand the further out, the lower vertebra ``k`` lies."""
-    width = PEDICLE_MM[min(k, len(PEDICLE_MM) - 1)] * habit.pedicle_size
-    level, parts = rng.uniform(-0.45, -0.15) * body.half_height, []
+    """Return pedicles that are the broader, and stand the further out, the lower vertebra ``k`` lies.
+
+    They cover the slimmer ones of `vertebra_arch`, whose inner edge remains.
+    """
+    half_width_mm = PEDICLE_MM[min(k, len(PEDICLE_MM) - 1)] * habit.pedicle_size
+    level_mm, parts = rng.uniform(-0.45, -0.15) * body.half_height, []
     for side in (-1, 1):
-        lateral = side * (rng.uniform(0.88, 0.96) * body.half_width - width)
-        start = frame.world((lateral, level, 0.4 * body.half_depth))
-        stop = frame.world((lateral + side * rng.uniform(0, 3), level, body.half_depth + rng.uniform(6, 10)))
-        radii = (width, rng.uniform(5.5, 8), 4.2)
-        parts.append(Capsule(start, stop, radii, frame.axes, power=rng.uniform(2, 3)))
+        right_mm = side * (rng.uniform(0.88, 0.96) * body.half_width - half_width_mm)
+        start = frame.world((right_mm, level_mm, 0.4 * body.half_depth))
+        tip_mm = right_mm + side * rng.uniform(0, 3), level_mm, body.half_depth + rng.uniform(6, 10)
+        radii = (half_width_mm, rng.uniform(5.5, 8), 4.2)
+        parts.append(Capsule(start, frame.world(tip_mm), radii, frame.axes, power=rng.uniform(2, 3)))
     return tuple(parts)
 
 
@@ -167,10 +170,10 @@ def thick_spinous_process(
 ) -> tuple[Capsule, ...]:
     """Return the plate that makes the spinous process of a lumbar vertebra as thick as in life."""
     size = 0.75 if k == 0 else 1.0
-    base_mm, level = body.half_depth + rng.uniform(20, 23), rng.uniform(0.4, 0.8) * body.half_height
-    start = frame.world((0, level, base_mm))
-    drop, length = rng.uniform(2, 10), rng.uniform(12, 24)
-    stop = frame.world((rng.normal(0, 1), level + size * drop, base_mm + size * length))
+    base_mm, level_mm = body.half_depth + rng.uniform(20, 23), rng.uniform(0.4, 0.8) * body.half_height
+    start = frame.world((0, level_mm, base_mm))
+    drop_mm, length_mm = rng.uniform(2, 10), rng.uniform(12, 24)
+    stop = frame.world((rng.normal(0, 1), level_mm + size * drop_mm, base_mm + size * length_mm))
     radii = (habit.plate_mm * rng.uniform(0.75, 1.1), size * rng.uniform(7, 13), 4.5)
     return (Capsule(start, stop, radii, frame.axes @ rotation(rng.uniform(-5, 25)), power=2.3),)
 
