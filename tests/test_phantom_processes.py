@@ -40,6 +40,19 @@ def test_lowest_transverse_processes_meet_the_sacrum_in_some_patients():
     assert 0.05 < np.mean([habit.to_sacrum_mm > 0 for habit in habits]) < 0.2
 
 
+def test_lowest_transverse_processes_spring_from_body_and_pedicle_as_cones():
+    lowest = sample_anatomy(5).vertebrae[0]
+    body, tip = lowest.body, lowest.frame.world((50.0, -5.0, 25.0))
+    parts = processes.lateral_mass(np.random.default_rng(0), lowest.frame, body, 1, tip, 1.0)
+    ends = [local(lowest, part.start, part.end) for part in parts]
+    assert ends[0][0][0] < body.half_width < ends[0][1][0] < ends[1][1][0] < ends[2][1][0] < 50
+    assert all(0.5 * body.half_depth < end[2] < 26 and end[1] < 0 for pair in ends for end in pair)
+    sections_mm2 = [np.pi * part.radii[1] * part.radii[2] for part in parts]
+    assert sections_mm2 == sorted(sections_mm2, reverse=True) and sections_mm2[0] > 2 * sections_mm2[2]
+    larger = processes.lateral_mass(np.random.default_rng(0), lowest.frame, body, 1, tip, 2.0)
+    assert np.allclose(larger[0].radii, 2 * np.array(parts[0].radii))
+
+
 def lowest_joints(anatomy):
     """Frames and bodies from S1 upwards, and the joints of the lowest vertebra (below, above)."""
     frames = [anatomy.sacrum.segments[0][0], *(v.frame for v in anatomy.vertebrae)]
@@ -124,7 +137,7 @@ def test_wings_reach_from_beside_the_lowest_body_to_the_sacrum_on_their_side_onl
         assert all(part.cortex_mm == habit.cortex_mm for part in parts)
     ends = np.array([s1.axes.T @ (part.end - s1.centre) for part in parts])
     assert abs(ends[:, 0]).max() > lowest.body.half_width + 12
-    assert -12 <= ends[:, 1].max() <= -6  # where the wings of the sacrum begin: S1 is 28 mm tall
+    assert -16 <= ends[:, 1].max() <= -6  # where the wings of the sacrum begin: S1 is 28 mm tall
 
 
 def test_some_patients_have_wings_and_only_those_can_be_fused():

@@ -92,14 +92,15 @@ def varied_transverse_processes(
     """
     parts, depth = [], body.half_depth
     forward = habit.forward_mm + max(0, 2 - k) * rng.uniform(2, 5) + rng.normal(0, 1.5)
+    forward += rng.uniform(0, 6) if k == 0 else 0.0
     if thoracic:
         forward = rng.uniform(-10, -1)
-    down = -0.3 * body.half_height - habit.up_mm + rng.normal(0, 2)
-    radii = np.array((3.5, rng.uniform(3, 6.2), rng.uniform(2.4, 4.5))) * habit.size
-    radii *= (1, 1.1, 1.9) if k == 0 else (1, 1, 1)
+    down = -0.3 * body.half_height - habit.up_mm + rng.normal(-1.5, 2.5)
+    radii = np.array((3.5, rng.uniform(3.4, 6.6), rng.uniform(2.8, 4.9))) * habit.size
+    radii *= ((1, 1.1, 1.5), (1, 1.1, 1.3))[k] if k < 2 else 1
     axes = frame.axes @ rotation(habit.tilt_deg + rng.normal(0, 10))
     for side in (-1, 1):
-        reach = body.half_width + (rng.uniform(0, 12) if thoracic else rng.uniform(9, 24))
+        reach = body.half_width + (rng.uniform(0, 12) if thoracic else rng.uniform(11, 26))
         base = np.array((side * 0.6 * body.half_width, -0.38 * body.half_height, depth + 7.0))
         tip = np.array((side * reach, down + rng.normal(0, 1.5), depth + 12 - forward + rng.normal(0, 1.5)))
         middle, end = (base + tip) / 2, frame.world(tip)
@@ -110,12 +111,29 @@ def varied_transverse_processes(
             crest = tuple(radii * rng.uniform(0.4, 0.8, 3))
             parts.append(Capsule(frame.world(base) + off, end + off * rng.uniform(-0.5, 1), crest, axes))
         if k == 0:
-            root = (side * 0.75 * body.half_width, down + rng.uniform(-2, 6), depth * rng.uniform(0, 0.8))
-            parts.append(Capsule(frame.world(root), frame.world(middle), tuple(radii), axes))
+            parts += lateral_mass(rng, frame, body, side, end, habit.size)
             if habit.to_sacrum_mm:
                 foot = end + frame.axes @ (0, habit.to_sacrum_mm, 2)
                 parts.append(Capsule(end, foot, tuple(radii * 1.3), axes))
     return tuple(replace(part, cortex_mm=habit.cortex_mm) for part in parts)
+
+
+def lateral_mass(
+    rng: np.random.Generator, frame: Frame, body: Body, side: int, tip: np.ndarray, size: float
+) -> tuple[Capsule, ...]:
+    """Return the cone from which the lowest transverse process springs: from body and pedicle to its tip."""
+    size *= rng.uniform(0.7, 1.05)
+    level_mm, back_mm = rng.uniform(-7, -1), body.half_depth * rng.uniform(0.7, 1.0)
+    middle_mm, end_mm = body.half_width + np.array((rng.uniform(0, 4), rng.uniform(6, 10)))
+    root = frame.world((side * 0.8 * body.half_width, level_mm, 0.8 * back_mm))
+    middle, end = (frame.world((side * right_mm, level_mm, back_mm)) for right_mm in (middle_mm, end_mm))
+    places = [root, middle, end, (end + tip) / 2]
+    axes = frame.axes @ rotation(rng.uniform(-15, 15))
+    radii = ((4.5, 8.5, 13.0), (4.0, 8.0, 9.0), (3.5, 6.5, 6.0))
+    return tuple(
+        Capsule(start, stop, tuple(size * np.array(radius)), axes, power=rng.uniform(2, 3))
+        for start, stop, radius in zip(places[:-1], places[1:], radii, strict=True)
+    )
 
 
 def sacral_wings(
@@ -137,7 +155,7 @@ def sacral_wings(
         )
         lateral = side * (body.half_width + rng.uniform(13, 26))
         tip = frame.world((lateral, rng.uniform(-2, 6), rng.uniform(0, body.half_depth + 8)))
-        foot_down, foot_back = rng.uniform(-12, -6), rng.uniform(-8, 10)
+        foot_down, foot_back = rng.uniform(-16, -6), rng.uniform(-4, 18)
         thick, deep = rng.uniform(5, 9), rng.uniform(4.5, 8.5)
         axes = rotation(rng.uniform(-25, 25))
         parts.append(Capsule(root, tip, (7.0, rng.uniform(6, 11), deep), axes))

@@ -61,17 +61,30 @@ def make_sacrum(
 def broad_wings(
     rng: np.random.Generator, segments: list[tuple[Frame, Body]], scale: float
 ) -> tuple[Capsule, ...]:
-    """Return the wings as large as they are: beside S1 some 45 mm thick, and tapering downwards."""
-    (s1, _), (s2, _) = segments[:2]
-    down, back = rng.uniform((14, 15), (22, 24)) * scale
-    top, parts = rng.uniform(11, 15), []
+    """Return the wings as tall as they are: from above S1's endplate, behind its body, down beside S3.
+
+    Towards the side they become plates that lie before the iliac bones; beside the lower segments they are
+    rods. Right, down and back in S1's frame as on computed tomography (see `experiments/README.md`).
+    """
+    s1, parts = segments[0][0], []
+    size, shift_mm = scale * rng.uniform(0.85, 1.15), (0, rng.uniform(-5, 6), rng.uniform(-7, 6))
+    lateral_mm, lean_deg = rng.uniform(42, 52), rng.uniform(-25, 10)
+    axes = s1.axes @ rotation(lean_deg)
     for side in (-1, 1):
-        start = s1.world((side * 26 * scale, down - top, rng.uniform(0, 6)))
-        lateral, lower = side * rng.uniform(42, 52) * scale, rng.uniform(-3, 4)
-        end = s1.world((lateral, down - top + lower, rng.uniform(7, 14)))
-        parts.append(Capsule(start, end, (9.0, down, back), s1.axes, power=2.2))
-        tail = s2.world((side * 26 * scale, rng.uniform(4, 12), rng.uniform(5, 12)))
-        parts.append(Capsule((start + end) / 2, tail, (11.0, 0.75 * down, 0.75 * back), s1.axes))
+
+        def add(start: tuple, end: tuple, radii: tuple, side: int = side) -> None:
+            places = [
+                s1.world(size * np.array((side * right, *place)) + shift_mm + rng.normal(0, 1.5, 3))
+                for right, *place in (start, end)
+            ]
+            radii = tuple(size * rng.uniform(0.85, 1.15, 3) * radii)
+            parts.append(Capsule(*places, radii, axes, power=rng.uniform(2, 2.6)))
+
+        add((26, 0, 11), (lateral_mm - 6, -4, 18), (9.0, 14.0, 17.0))
+        add((30, 8, 12), (lateral_mm - 4, 10, 14), (9.0, 16.0, 13.0))
+        add((28, -6, 23), (lateral_mm - 2, -7, 24), (6.0, 11.0, 9.0))
+        add((36, 16, 18), (32, 42, 24), (10.0, 13.0, 11.0))
+        add((lateral_mm - 6, 15, 14), (37, 40, 21), (8.0, 11.0, 10.0))
     return tuple(parts)
 
 

@@ -88,7 +88,7 @@ def stack_spine(
         axes = posture.axes(rng, k, level)
         body = sample_body(rng, level, np.array([scale, stout]), disease.pits[k], disease.wedged[k])
         if wildness:
-            width = body.half_width * rng.uniform(1.0, 1.2)
+            width = body.half_width * rng.uniform(1.0, 1.26)
             body = replace(body, half_width=width, side_waist=rng.uniform(-0.1, 0.1))
         height = at_level(DISC_HEIGHT_MM, level) * scale * rng.normal(1, 0.08 * spread) * disease.narrowing[k]
         disc, frame = put_on_top(frames[-1], bodies[-1], axes, body, height, k, disease)
