@@ -154,9 +154,9 @@ def sacral_wings(
             (side * 0.7 * body.half_width, rng.uniform(-2, 4), rng.uniform(2, body.half_depth))
         )
         lateral = side * (body.half_width + rng.uniform(13, 26))
-        tip = frame.world((lateral, rng.uniform(-2, 6), rng.uniform(0, body.half_depth + 8)))
-        foot_down, foot_back = rng.uniform(-16, -6), rng.uniform(-4, 18)
-        thick, deep = rng.uniform(5, 9), rng.uniform(4.5, 8.5)
+        tip = frame.world((lateral, rng.uniform(-2, 6), rng.uniform(0.7, 1.5) * body.half_depth))
+        foot_down, foot_back = rng.uniform(-18, -8), rng.uniform(6, 26)
+        thick, deep = rng.uniform(5, 9), rng.uniform(4.5, 9.5)
         axes = rotation(rng.uniform(-25, 25))
         parts.append(Capsule(root, tip, (7.0, rng.uniform(6, 11), deep), axes))
         for start, reach in ((tip, lateral), ((root + tip) / 2, (lateral + side * body.half_width) / 2)):
