@@ -4,13 +4,14 @@ No body can be judged by its size there, but every pixel of bone tells where the
 of its vertebra: within 2 mm of the same place all over one vertebra, 20 mm or more from there in the next.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cc3d
 import numpy as np
 from scipy import ndimage, signal
 
 from spider2d.inference.cleanup import PieceLimits
+from spider2d.inference.column import is_along_column
 from spider2d.inference.levels import Levels
 from spider2d.inference.numbering import Numbering
 from spider2d.inference.vertebra_assign import Bone
@@ -84,7 +85,7 @@ def number_lone_slice(
     discs = np.flatnonzero(levels.is_disc)
     if is_beside_bodies(levels.volume_mm3, numbering, bone.spacing_sra_mm[0]):
         if offsets_rc_mm is not None and len(level):
-            return LoneNumbers(*number_by_centres(bone, offsets_rc_mm, disc_row_mm), NOTE)
+            return LoneNumbers(*number_column(bone, offsets_rc_mm, disc_row_mm), NOTE)
         labels, below_level = number_pieces(bone, level, len(levels.volume_mm3))
         return LoneNumbers(labels, np.array([below_level[index + 1] for index in discs], np.uint8), NOTE)
     if offsets_rc_mm is None:
@@ -101,6 +102,19 @@ def number_lone_slice(
     values, disc_labels = number_by_centres(bone, offsets_rc_mm, disc_row_mm[is_counted], ends[0])
     all_labels = np.append(np.zeros(np.count_nonzero(~is_counted), np.uint8), disc_labels)
     return LoneNumbers(values, all_labels, LEAVING_NOTE)
+
+
+def number_column(
+    bone: Bone, offsets_rc_mm: np.ndarray, disc_row_mm: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Do as `number_by_centres`, but leave out bone that lies away from the column (label 0)."""
+    kept = is_along_column(bone, offsets_rc_mm, MIN_PIECE_MM2)
+    labels = np.zeros(len(kept), np.uint8)
+    column = replace(
+        bone, index_sra=bone.index_sra[kept], points_mm=bone.points_mm[kept], depth_mm=bone.depth_mm[kept]
+    )
+    labels[kept], disc_labels = number_by_centres(column, offsets_rc_mm[kept], disc_row_mm)
+    return labels, disc_labels
 
 
 def number_by_centres(
