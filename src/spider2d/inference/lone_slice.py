@@ -107,7 +107,7 @@ def number_lone_slice(
 def number_column(
     bone: Bone, offsets_rc_mm: np.ndarray, disc_row_mm: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Do as `number_by_centres`, but leave out bone that lies away from the column (label 0)."""
+    """Return the same as `number_by_centres`, with 0 for bone that lies away from the column."""
     kept = is_along_column(bone, offsets_rc_mm, MIN_PIECE_MM2)
     labels = np.zeros(len(kept), np.uint8)
     column = replace(
