@@ -121,7 +121,16 @@ def varied_transverse_processes(
 def lateral_mass(
     rng: np.random.Generator, frame: Frame, body: Body, side: int, tip: np.ndarray, size: float
 ) -> tuple[Capsule, ...]:
-    """Return the cone from which the lowest transverse process springs: from body and pedicle to its tip."""
+    """Return the cone from which the lowest transverse process springs.
+
+    Args:
+        rng: Source of variation.
+        frame: Pose of the lowest vertebra.
+        body: Shape of its body; the cone starts within its side.
+        side: -1 left, 1 right.
+        tip: End of the process (``sra`` mm); the cone ends half way to it.
+        size: Factor on the thickness.
+    """
     size *= rng.uniform(0.7, 1.05)
     level_mm, back_mm = rng.uniform(-7, -1), body.half_depth * rng.uniform(0.7, 1.0)
     middle_mm, end_mm = body.half_width + np.array((rng.uniform(0, 4), rng.uniform(6, 10)))

@@ -53,38 +53,37 @@ def make_sacrum(
         remnants.append(Capsule(joint, joint + axes[:, 0] * 0.1, (12 * scale, thickness, reach), axes))
     parts, spots = sacral_parts(segments, joints), ()
     if wildness:
-        wings = broad_wings(rng, segments, scale)
+        wings = broad_wings(rng, s1, scale)
         parts, spots = parts + wings + stout_joint_processes(rng, s1, body, joints), wing_spots(rng, wings)
     return Sacrum(tuple(segments), parts, tuple(remnants), spots)
 
 
-def broad_wings(
-    rng: np.random.Generator, segments: list[tuple[Frame, Body]], scale: float
-) -> tuple[Capsule, ...]:
+def broad_wings(rng: np.random.Generator, s1: Frame, scale: float) -> tuple[Capsule, ...]:
     """Return the wings as tall as they are: from above S1's endplate, behind its body, down beside S3.
 
     Towards the side they become plates that lie before the iliac bones; beside the lower segments they are
-    rods. Right, down and back in S1's frame as on computed tomography (see `experiments/README.md`).
+    rods. The places (right, down, back in S1's frame) and radii, in mm, are as on computed tomography (see
+    `experiments/README.md`).
     """
-    s1, parts = segments[0][0], []
+    parts = []
     size, shift_mm = scale * rng.uniform(0.85, 1.15), (0, rng.uniform(-5, 6), rng.uniform(-7, 6))
     lateral_mm, lean_deg = rng.uniform(42, 52), rng.uniform(-25, 10)
     axes = s1.axes @ rotation(lean_deg)
+    starts_ends_radii_mm = (
+        ((26, 0, 11), (lateral_mm - 6, -4, 18), (9, 14, 17)),
+        ((30, 8, 12), (lateral_mm - 4, 10, 14), (9, 16, 13)),
+        ((28, -6, 23), (lateral_mm - 2, -7, 24), (6, 11, 9)),
+        ((36, 16, 18), (32, 42, 24), (10, 13, 11)),
+        ((lateral_mm - 6, 15, 14), (37, 40, 21), (8, 11, 10)),
+    )
     for side in (-1, 1):
-
-        def add(start: tuple, end: tuple, radii: tuple, side: int = side) -> None:
+        for *ends_mm, radii_mm in starts_ends_radii_mm:
             places = [
-                s1.world(size * np.array((side * right, *place)) + shift_mm + rng.normal(0, 1.5, 3))
-                for right, *place in (start, end)
+                s1.world(size * np.array((side * right, down, back)) + shift_mm + rng.normal(0, 1.5, 3))
+                for right, down, back in ends_mm
             ]
-            radii = tuple(size * rng.uniform(0.85, 1.15, 3) * radii)
+            radii = tuple(size * rng.uniform(0.85, 1.15, 3) * radii_mm)
             parts.append(Capsule(*places, radii, axes, power=rng.uniform(2, 2.6)))
-
-        add((26, 0, 11), (lateral_mm - 6, -4, 18), (9.0, 14.0, 17.0))
-        add((30, 8, 12), (lateral_mm - 4, 10, 14), (9.0, 16.0, 13.0))
-        add((28, -6, 23), (lateral_mm - 2, -7, 24), (6.0, 11.0, 9.0))
-        add((36, 16, 18), (32, 42, 24), (10.0, 13.0, 11.0))
-        add((lateral_mm - 6, 15, 14), (37, 40, 21), (8.0, 11.0, 10.0))
     return tuple(parts)
 
 
