@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from spider2d import __version__
 from spider2d.atomic_write import write_text
 from spider2d.data import normalise
 from spider2d.data.slices import (
@@ -75,7 +76,7 @@ def write_summary(
 def _versions() -> dict[str, str]:
     return {
         "python": platform.python_version(),
-        "spider2d": version("spider2d"),
+        "spider2d": __version__,
         "numpy": np.__version__,
         "opencv": cv2.__version__,
         "SimpleITK": version("SimpleITK"),

@@ -23,6 +23,7 @@ from dataclasses import asdict, fields
 from importlib.metadata import version
 from pathlib import Path
 
+from spider2d import __version__
 from spider2d.atomic_write import write_text
 from spider2d.evaluation.case_score import CaseScore
 from spider2d.evaluation.instance_score import InstanceScore
@@ -38,7 +39,7 @@ _INSTANCE_COLUMNS = (
     "official_dice",
     "official_asd_mm",
 )
-_PACKAGES = ("spider2d", "numpy", "scipy", "SimpleITK")
+_PACKAGES = ("numpy", "scipy", "SimpleITK")
 
 
 def make_metrics(
@@ -61,7 +62,11 @@ def make_metrics(
         "not_scored": [asdict(entry) for entry in not_scored],
         "notes": [{"case": case.name, "note": note} for case in cases for note in case.notes],
         "references_digest": hashlib.sha256(digests.encode()).hexdigest()[:16],
-        "versions": {"python": platform.python_version()} | {name: version(name) for name in _PACKAGES},
+        "versions": {
+            "python": platform.python_version(),
+            "spider2d": __version__,
+            **{name: version(name) for name in _PACKAGES},
+        },
     }
 
 
