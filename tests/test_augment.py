@@ -175,6 +175,21 @@ def test_never_a_flip_and_scale_and_rotation_stay_in_their_limits():
         assert abs(np.degrees(np.arctan2(down[1], down[0]))) < 21.5  # 20 degrees and the change of aspect
 
 
+@pytest.mark.parametrize("aspect", [1.0, 1.5])
+def test_height_over_width_changes_within_its_limit(aspect):
+    fixed = {"elastic": 0.0, "shear_degrees": 0.0, "rotate_degrees": 0.0, "scale": (1.0, 1.0)}
+    config, classes = GEOMETRY_ONLY.model_copy(update=fixed | {"aspect": aspect}), blocks()
+    ratios = []
+    for seed in range(30):
+        corners = np.array([[70.0, 60.0], [80.0, 60.0], [70.0, 70.0]])
+        patch = build_augmentation(config, PATCH_HW)(classes[..., None] / 4, classes, classes, corners, seed)
+        (height, _), (_, width) = (patch.centres_rc[1:] - patch.centres_rc[0]) / 10
+        assert height * width == pytest.approx(1)
+        ratios.append(height / width)
+    assert 1 / aspect - 1e-6 <= min(ratios) <= max(ratios) <= aspect + 1e-6
+    assert max(ratios) / min(ratios) >= aspect**1.5
+
+
 @pytest.mark.parametrize("transform", [type(t) for t in intensity_transforms(AugmentConfig())])
 def test_each_change_of_intensity_changes_the_image_but_not_the_mask(transform):
     image, classes, *_ = sample(3)

@@ -23,6 +23,7 @@ PLAIN_HABIT = processes.Habit(
     lamina_mm=10.0,
     plate_mm=4.0,
     lamina_tilt_deg=20.0,
+    is_slight=False,
 )
 
 
@@ -94,6 +95,28 @@ def test_laminae_are_tall_plates_behind_the_canal_whose_upper_edge_leans_forward
         assert upper_edge[1] < -6 and upper_edge[2] < -0.5  # mm up and forward
         assert np.allclose(lower.start, (plate.start + plate.end) / 2)
         assert foot[1] > lowest.body.half_height and 5 < side * foot[0] < side * start[0]
+
+
+def test_slight_arches_of_some_patients_are_slender():
+    habits = [processes.sample_habit(np.random.default_rng(seed), 0.8, 1.2) for seed in range(400)]
+    slight = [habit for habit in habits if habit.is_slight]
+    assert 0.33 < len(slight) / len(habits) < 0.47
+    assert all(h.lamina_mm <= 13 and h.plate_mm <= 4.4 for h in slight)
+    assert all(h.joint_spread_mm == arch.JOINT_SPREAD_MM for h in slight)
+    assert max(h.lamina_mm for h in habits) > 17 and max(h.plate_mm for h in habits) > 6
+
+    anatomy, slender = sample_anatomy(5), replace(PLAIN_HABIT, is_slight=True)
+    lowest, joints = anatomy.vertebrae[0], lowest_joints(anatomy)
+    laminae = processes.tall_laminae(np.random.default_rng(0), lowest.frame, lowest.body, joints, slender)
+    assert len(laminae) == 2  # nothing runs down into the lower joint processes
+    sections_mm2 = []
+    for habit in (PLAIN_HABIT, slender):
+        rng = np.random.default_rng(0)
+        parts = processes.varied_transverse_processes(rng, lowest.frame, lowest.body, 0, False, habit)
+        roots = [p for p in parts if local(lowest, p.start)[0][2] < lowest.body.half_depth]
+        assert {int(np.sign(local(lowest, root.start)[0][0])) for root in roots} == {-1, 1}
+        sections_mm2.append(max(np.pi * root.radii[1] * root.radii[2] for root in roots))
+    assert sections_mm2[1] < 0.6 * sections_mm2[0]
 
 
 def test_pedicles_lead_from_the_side_of_the_body_backwards_the_broader_the_lower():

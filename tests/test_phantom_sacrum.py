@@ -7,7 +7,7 @@ import numpy as np
 from spider2d.data.phantom.anatomy import sample_anatomy
 from spider2d.data.phantom.bones import SACRUM_OWNER, paint_bones
 from spider2d.data.phantom.grid import Grid
-from spider2d.data.phantom.sacrum import stout_joint_processes
+from spider2d.data.phantom.sacrum import broad_wings, low_wings, make_sacrum, stout_joint_processes
 
 
 def section_beside(anatomy, owner, beside_mm):
@@ -33,6 +33,29 @@ def test_wings_of_the_sacrum_of_wild_patients_are_as_tall_and_as_far_back_as_rea
     lower_edge_mm, front_mm = np.median([(s[0].max(), s[1].min()) for s in sections[0.4]], axis=0)
     assert 40 < lower_edge_mm < 60 and -10 < front_mm < 2
     assert not sample_anatomy(3).sacrum.fat_spots
+
+
+def test_low_wings_lie_further_forward_and_end_higher_than_broad_ones():
+    segments = sample_anatomy(3).sacrum.segments
+    s1, reach_mm = segments[0][0], {}
+    for name, make, where in (("broad", broad_wings, s1), ("low", low_wings, segments)):
+        ends = np.array([
+            [s1.axes.T @ (p - s1.centre) for part in parts for p in (part.start, part.end)]
+            for parts in (make(np.random.default_rng(seed), where, 1.0) for seed in range(20))
+        ])  # fmt: skip
+        assert ends[..., 0].min() < -40 and ends[..., 0].max() > 40  # mm, on either side
+        reach_mm[name] = ends[..., 2].min(axis=1).mean(), ends[..., 1].max(axis=1).mean()
+    assert reach_mm["low"][0] < 5 and reach_mm["broad"][0] > 7  # how far back the front lies
+    assert reach_mm["low"][1] < 38 < reach_mm["broad"][1]  # how far down the lower end lies
+
+
+def test_low_wings_are_those_of_some_wild_patients():
+    anatomy = sample_anatomy(3)
+    (s1, body), joints = anatomy.sacrum.segments[0], (np.array([-17.0, 0, 20]), np.array([17.0, 0, 20]))
+    made = [make_sacrum(np.random.default_rng(seed), s1, body, joints, 1.0, 0.4) for seed in range(200)]
+    n_parts = [len(sacrum.parts) for sacrum in made]  # low ones have two on either side, broad ones five
+    assert set(n_parts) == {min(n_parts), min(n_parts) + 6}
+    assert 0.15 < n_parts.count(min(n_parts)) / len(n_parts) < 0.35
 
 
 def test_lowest_transverse_process_is_as_massive_at_its_root_as_a_real_one():

@@ -99,6 +99,7 @@ class AugmentConfig(ConfigModel):
     Attributes:
         affine: Probability of scale, rotation, shear and a change of aspect together.
         scale: Smallest and largest factor of magnification.
+        aspect: Largest change of height over width, up or down.
         rotate_degrees: Largest rotation either way.
         shear_degrees: Largest shear either way, along rows and along columns.
         elastic: Probability of a smooth elastic deformation.
@@ -117,6 +118,7 @@ class AugmentConfig(ConfigModel):
 
     affine: Probability = 0.9
     scale: tuple[Positive, Positive] = (0.75, 1.35)
+    aspect: Annotated[float, Field(ge=1, le=3)] = 1.1
     rotate_degrees: Annotated[float, Field(ge=0, le=90)] = 20.0
     shear_degrees: Annotated[float, Field(ge=0, le=40)] = 8.0
     elastic: Probability = 0.2

@@ -98,6 +98,8 @@ def _read_rows(path: Path, row_class: type[Row]) -> list[Row]:
             _check_columns(reader.fieldnames or [], row_class, path)
             filled = (cells for cells in reader if any(cells.values()))
             return [_typed(cells, row_class, path, reader.line_num) for cells in filled]
+    except FileNotFoundError as error:
+        raise DatasetError(f"{path}: no such file. Needed: SPIDER's table of that name.") from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise DatasetError(f"{path}: not a text table ({error}). Needed: comma-separated UTF-8.") from error
 

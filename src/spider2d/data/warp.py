@@ -8,7 +8,6 @@ import numpy as np
 from spider2d.data.data_config import AugmentConfig
 from spider2d.data.offline_albumentations import A
 
-_MAX_ASPECT = 1.1
 _ELASTIC_GRID_PX = 48
 _FOREGROUND_JITTER = 0.3
 _IDENTITY = np.eye(2)
@@ -117,7 +116,7 @@ def draw_affine(rng: np.random.Generator, config: AugmentConfig) -> np.ndarray:
     slopes = np.tan(np.deg2rad(rng.uniform(-1, 1, 2) * config.shear_degrees))
     shear = np.array([[1, slopes[0]], [slopes[1], 1]])
     magnification = np.exp(rng.uniform(*np.log(config.scale)))
-    aspect = np.exp(rng.uniform(-1, 1) * np.log(_MAX_ASPECT) / 2)
+    aspect = np.exp(rng.uniform(-1, 1) * np.log(config.aspect) / 2)
     return rotation @ shear @ np.diag([aspect, 1 / aspect]) / magnification
 
 

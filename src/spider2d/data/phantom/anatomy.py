@@ -86,8 +86,9 @@ def sample_anatomy(seed: int, variant: str | None = None, wildness: float = 0.0)
         spread_mm = habit.joint_spread_mm if habit else arch.JOINT_SPREAD_MM
         parts = arch.vertebra_arch(rng, *place, near, thoracic, k == 0, not wildness, spread_mm)
         if habit:
-            parts += processes.broad_pedicles(rng, *place, k, habit)
-            parts += () if thoracic else processes.thick_spinous_process(rng, *place, k, habit)
+            if not habit.is_slight:
+                parts += processes.broad_pedicles(rng, *place, k, habit)
+                parts += () if thoracic else processes.thick_spinous_process(rng, *place, k, habit)
             parts += processes.varied_transverse_processes(rng, *place, k, thoracic, habit)
             parts += processes.stout_joint_processes(rng, *place, near, habit)
             parts += processes.tall_laminae(rng, *place, near, habit)

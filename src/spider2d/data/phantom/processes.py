@@ -4,11 +4,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from spider2d.data.phantom.arch import Joints
+from spider2d.data.phantom.arch import JOINT_SPREAD_MM, Joints
 from spider2d.data.phantom.shapes import Body, Capsule, Frame, rotation
 
 WING_SHARE, FUSED_SHARE = 0.25, 0.6
 WING_SIDES = ((-1,), (1,), (-1, 1), (-1, 1))
+SLIGHT_SHARE = 0.4
+"""Of patients with slender arches: networks that saw broad ones alone missed more of real processes."""
 PEDICLE_MM = (7.5, 6.4, 5.6, 5.0, 4.6, 4.2, 3.8)
 """Half width of the pedicles from the lowest lumbar vertebra upwards; those above are as the last."""
 
@@ -34,6 +36,8 @@ class Habit:
         lamina_mm: Half height of the laminae.
         plate_mm: Half thickness of the laminae and of the spinous process.
         lamina_tilt_deg: By how much their upper edge leans forward.
+        is_slight: Whether arches are slender: without `broad_pedicles`, `thick_spinous_process` and
+            `lateral_mass`, and with laminae that end above the lower joint processes.
     """
 
     size: float
@@ -51,6 +55,7 @@ class Habit:
     lamina_mm: float
     plate_mm: float
     lamina_tilt_deg: float
+    is_slight: bool
 
 
 def sample_habit(rng: np.random.Generator, body_cortex_mm: float, arch_cortex_mm: float) -> Habit:
@@ -62,6 +67,7 @@ def sample_habit(rng: np.random.Generator, body_cortex_mm: float, arch_cortex_mm
     """
     stoutness = rng.uniform(0, 1)
     wing_sides = WING_SIDES[rng.integers(len(WING_SIDES))] if rng.random() < WING_SHARE else ()
+    is_slight = rng.random() < SLIGHT_SHARE
     return Habit(
         size=rng.uniform(0.8, 1.35),
         forward_mm=rng.uniform(-3, 6),
@@ -73,11 +79,12 @@ def sample_habit(rng: np.random.Generator, body_cortex_mm: float, arch_cortex_mm
         cortex_mm=body_cortex_mm * rng.uniform(0.5, 1.1),
         stoutness=stoutness,
         joint_cortex_mm=arch_cortex_mm + stoutness * rng.uniform(0, 2),
-        joint_spread_mm=(rng.uniform(0, 3), rng.uniform(2, 6)),
+        joint_spread_mm=JOINT_SPREAD_MM if is_slight else (rng.uniform(0, 3), rng.uniform(2, 6)),
         pedicle_size=rng.uniform(0.8, 1.3),
-        lamina_mm=rng.uniform(10, 18),
-        plate_mm=rng.uniform(3.4, 6.2),
+        lamina_mm=rng.uniform(8.5, 13) if is_slight else rng.uniform(10, 18),
+        plate_mm=rng.uniform(2.8, 4.4) if is_slight else rng.uniform(3.4, 6.2),
         lamina_tilt_deg=rng.uniform(5, 35),
+        is_slight=is_slight,
     )
 
 
@@ -111,7 +118,11 @@ def varied_transverse_processes(
             crest = tuple(radii * rng.uniform(0.4, 0.8, 3))
             parts.append(Capsule(frame.world(base) + off, end + off * rng.uniform(-0.5, 1), crest, axes))
         if k == 0:
-            parts += lateral_mass(rng, frame, body, side, end, habit.size)
+            if habit.is_slight:
+                root = (side * 0.75 * body.half_width, down + rng.uniform(-2, 6), depth * rng.uniform(0, 0.8))
+                parts.append(Capsule(frame.world(root), frame.world(middle), tuple(radii), axes))
+            else:
+                parts += lateral_mass(rng, frame, body, side, end, habit.size)
             if habit.to_sacrum_mm:
                 foot = end + frame.axes @ (0, habit.to_sacrum_mm, 2)
                 parts.append(Capsule(end, foot, tuple(radii * 1.3), axes))
@@ -237,6 +248,8 @@ def tall_laminae(
         stop = frame.world((side * 1.5, level + rng.uniform(0, 3), depth + rng.uniform(19, 22)))
         thick = habit.plate_mm * rng.uniform(0.85, 1.1)
         parts.append(Capsule(start, stop, (3.2, habit.lamina_mm * rng.uniform(0.85, 1.1), thick), axes))
+        if habit.is_slight:
+            continue
         lower = below - frame.axes @ (side * (habit.joint_spread_mm[1] + 2), -rng.uniform(2, 9), -5.0)
         parts.append(Capsule((start + stop) / 2, lower, (rng.uniform(3.5, 5.5), 6.0, thick), frame.axes))
     return tuple(parts)

@@ -7,6 +7,8 @@ import numpy as np
 from spider2d.data.phantom.arch import Joints
 from spider2d.data.phantom.shapes import Body, Capsule, Frame, rotation
 
+LOW_WINGS_SHARE = 0.25
+
 
 @dataclass(frozen=True)
 class Sacrum:
@@ -53,7 +55,8 @@ def make_sacrum(
         remnants.append(Capsule(joint, joint + axes[:, 0] * 0.1, (12 * scale, thickness, reach), axes))
     parts, spots = sacral_parts(segments, joints), ()
     if wildness:
-        wings = broad_wings(rng, s1, scale)
+        low = rng.random() < LOW_WINGS_SHARE
+        wings = low_wings(rng, segments, scale) if low else broad_wings(rng, s1, scale)
         parts, spots = parts + wings + stout_joint_processes(rng, s1, body, joints), wing_spots(rng, wings)
     return Sacrum(tuple(segments), parts, tuple(remnants), spots)
 
@@ -84,6 +87,23 @@ def broad_wings(rng: np.random.Generator, s1: Frame, scale: float) -> tuple[Caps
             ]
             radii = tuple(size * rng.uniform(0.85, 1.15, 3) * radii_mm)
             parts.append(Capsule(*places, radii, axes, power=rng.uniform(2, 2.6)))
+    return tuple(parts)
+
+
+def low_wings(
+    rng: np.random.Generator, segments: list[tuple[Frame, Body]], scale: float
+) -> tuple[Capsule, ...]:
+    """Return round wings, lower and further forward than `broad_wings`, with a short tail beside S2."""
+    (s1, _), (s2, _) = segments[:2]
+    down, back = rng.uniform((14, 15), (22, 24)) * scale
+    top, parts = rng.uniform(11, 15), []
+    for side in (-1, 1):
+        start = s1.world((side * 26 * scale, down - top, rng.uniform(0, 6)))
+        lateral, lower = side * rng.uniform(42, 52) * scale, rng.uniform(-3, 4)
+        end = s1.world((lateral, down - top + lower, rng.uniform(7, 14)))
+        parts.append(Capsule(start, end, (9.0, down, back), s1.axes, power=2.2))
+        tail = s2.world((side * 26 * scale, rng.uniform(4, 12), rng.uniform(5, 12)))
+        parts.append(Capsule((start + end) / 2, tail, (11.0, 0.75 * down, 0.75 * back), s1.axes))
     return tuple(parts)
 
 
