@@ -2,10 +2,10 @@
 
 Runs the documented commands one after the other; a stopped run goes on where it was. How long the training
 takes stands in weights/README.md. From the fourth on each training starts from the mean of the start and the
-end of the one before, from the twelfth on from the mean of all results from the seventh on; the mean of these
-is exported. With --gpu it is one training in large batches, for a GPU and many cores, whose end is exported to
-WORK (the shipped file is better); its 12 workers take some 15 GB of memory and 4 GB of shared memory. With
---checkpoint only the export is done.
+end of the one before, from the twelfth on from the mean of all results from the seventh on; the mean of
+these is exported. With --gpu it is one training in large batches, for a GPU and many cores, whose end is
+exported to WORK (the shipped file is better); its 12 workers take some 15 GB of memory and 4 GB of shared
+memory. With --checkpoint only the export is done.
 """
 
 import argparse
