@@ -17,7 +17,7 @@ from spider2d.data.warp import draw_elastic, points_in_patch, source_maps
 PATCH_HW = (96, 64)
 ALWAYS = AugmentConfig(
     **{name: 1.0 for name, field in AugmentConfig.model_fields.items() if field.annotation is float}
-    | {"rotate_degrees": 20, "shear_degrees": 8, "elastic_px": 2}
+    | {"aspect": 1.1, "rotate_degrees": 20, "shear_degrees": 8, "elastic_px": 2}
 )
 GEOMETRY_ONLY = AugmentConfig(
     affine=1, elastic=1, **dict.fromkeys(

@@ -92,7 +92,8 @@ def test_offsets_point_in_plane_to_the_centres_in_every_slice(slices_dir):
 
 
 def test_left_and_right_are_swapped_only_when_augmented(slices_dir):
-    nothing = AugmentConfig(**{name: 0.0 for name in ALL.model_dump() if getattr(ALL, name) == 1.0})
+    never = {name: 0.0 for name in ALL.model_dump() if getattr(ALL, name) == 1.0}
+    nothing = AugmentConfig(**never | {"aspect": 1.0})
     swapped = nothing.model_copy(update={"reverse_channels": 1.0})
     plain, mirrored = (samples(slices_dir, augment=a, names=["3_t2"])[1] for a in (nothing, swapped))
     assert torch.equal(plain["image"].flip(1), mirrored["image"])
