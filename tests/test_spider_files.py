@@ -72,6 +72,11 @@ def test_a_binary_file_is_no_table(tmp_path):
         read_overview(tmp_path / "overview.csv")
 
 
+def test_a_missing_table_is_named(tmp_path):
+    with pytest.raises(DatasetError, match=r"overview\.csv: no such file"):
+        read_overview(tmp_path / "overview.csv")
+
+
 def test_a_byte_order_mark_and_short_lines_are_fine(tmp_path):
     (tmp_path / "overview.csv").write_bytes(
         b"\xef\xbb\xbfnew_file_name,sex,subset\n1_t1,F\n2_t1,M,training,extra\n"

@@ -8,6 +8,7 @@ from spider2d.data.phantom.arch import Joints
 from spider2d.data.phantom.shapes import Body, Capsule, Frame, rotation
 
 LOW_WINGS_SHARE = 0.25
+"""Of wild patients with `low_wings` in place of `broad_wings`."""
 
 
 @dataclass(frozen=True)
