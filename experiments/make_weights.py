@@ -49,11 +49,11 @@ LATER_TRAININGS = (
 )
 """Settings of the trainings that go on from former ones."""
 FIRST_FROM_A_MEAN = 4
-"""From this training on each starts from the mean of the weights before and after the last one, ..."""
+"""From this training on each starts from the mean of the weights before and after the last one."""
 FIRST_AVERAGED = 7
-"""The results from this training on are averaged for the exported file, ..."""
+"""The results from this training on are averaged for the exported file."""
 FIRST_FROM_ALL = 12
-"""... and from this one on each starts from the mean of those of them that there are."""
+"""From this training on each starts from the mean of the results since ``FIRST_AVERAGED``."""
 ON_A_GPU = (
     "training.steps=4700",
     "training.batch_size=48",

@@ -99,7 +99,7 @@ class AugmentConfig(ConfigModel):
     Attributes:
         affine: Probability of scale, rotation, shear and a change of aspect together.
         scale: Smallest and largest factor of magnification.
-        aspect: Largest change of height over width, up or down.
+        aspect: Largest factor by which height over width grows or shrinks; 1 = never.
         rotate_degrees: Largest rotation either way.
         shear_degrees: Largest shear either way, along rows and along columns.
         elastic: Probability of a smooth elastic deformation.

@@ -10,7 +10,7 @@ from spider2d.data.phantom.shapes import Body, Capsule, Frame, rotation
 WING_SHARE, FUSED_SHARE = 0.25, 0.6
 WING_SIDES = ((-1,), (1,), (-1, 1), (-1, 1))
 SLIGHT_SHARE = 0.4
-"""Of patients with slender arches: with these, networks do better on real slices beside the bodies."""
+"""Of patients with slender arches: with them a network did better on real slices."""
 PEDICLE_MM = (7.5, 6.4, 5.6, 5.0, 4.6, 4.2, 3.8)
 """Half width of the pedicles from the lowest lumbar vertebra upwards; those above are as the last."""
 

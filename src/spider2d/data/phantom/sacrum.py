@@ -29,8 +29,8 @@ def make_sacrum(
 ) -> Sacrum:
     """Return the sacrum below the given S1, reaching to the lowest facet joints.
 
-    With ``wildness`` above 0 it has wings of their true size, with patches of fatty marrow, and stouter joint
-    processes.
+    With ``wildness`` above 0 it has wings of their true size, or in a share of patients lower ones, with
+    patches of fatty marrow, and stouter joint processes.
     """
     segments, remnants = [(s1, body)], []
     bend, frame, size = rng.uniform(0.6, 1.4), s1, body
@@ -94,7 +94,10 @@ def broad_wings(rng: np.random.Generator, s1: Frame, scale: float) -> tuple[Caps
 def low_wings(
     rng: np.random.Generator, segments: list[tuple[Frame, Body]], scale: float
 ) -> tuple[Capsule, ...]:
-    """Return round wings, lower and further forward than `broad_wings`, with a short tail beside S2."""
+    """Return round wings, lower and further forward than `broad_wings`, with a short tail beside S2.
+
+    Places (right, down, back in the frames of S1 and S2) and radii are in mm at ``scale`` 1, the patient's size.
+    """
     (s1, _), (s2, _) = segments[:2]
     down, back = rng.uniform((14, 15), (22, 24)) * scale
     top, parts = rng.uniform(11, 15), []
