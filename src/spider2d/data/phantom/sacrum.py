@@ -96,7 +96,7 @@ def low_wings(
 ) -> tuple[Capsule, ...]:
     """Return round wings, lower and further forward than `broad_wings`, with a short tail beside S2.
 
-    Places (right, down, back in the frames of S1 and S2) and radii are in mm; ``scale`` is the patient's size.
+    Places (right, down, back in the frames of S1 and S2) and radii are in mm; ``scale`` is the patient's.
     """
     (s1, _), (s2, _) = segments[:2]
     down, back = rng.uniform((14, 15), (22, 24)) * scale
