@@ -2,7 +2,8 @@
 
 The folder holds (see its own README) `spider_slices` (2D, vertebrae labelled), `vertebral_bodies_*` (volumes,
 bodies only) and `discs_t2` (volumes, discs only), each with `images/` and `masks/`. Masks are made by
-`src/infer_volume.py`, so this is also a test that real files go through.
+`src/infer_volume.py`, so this is also a test that real files go through. Folders that are missing are named
+and not measured.
 """
 
 import argparse
@@ -67,11 +68,21 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
+def present_folders(realdata: Path) -> list[str]:
+    """Return which of `FOLDERS` are there, print which are not; with none `DatasetError` is raised."""
+    present = [name for name in FOLDERS if (realdata / name / "images").is_dir()]
+    if not present:
+        wanted = ", ".join(f"{name}/images" for name in FOLDERS)
+        raise DatasetError(f"{realdata}: none of {wanted} is there; name the folder that holds them")
+    for name in FOLDERS:
+        if name not in present:
+            print(f"{name}: not measured, {realdata / name / 'images'} is missing")
+    return present
+
+
 def cases_of(folder: Path, half: str) -> list[Path]:
     """Return the images of one folder that belong to a half of the patients, or to "all"."""
     images = folder / "images"
-    if not images.is_dir():
-        raise DatasetError(f"{images}: no such folder; name the folder that holds {SLICES}/images")
     known = DEVELOPMENT[folder.name]
     chosen = [
         path
@@ -128,10 +139,11 @@ def pairs(folder: Path, predictions: Path, half: str) -> list[tuple[str, np.ndar
 
 def main(args: argparse.Namespace) -> None:
     """Infer, score and print the table; write ``real_data.json``."""
-    for name in FOLDERS:
+    folders = present_folders(args.realdata)
+    for name in folders:
         cases_of(args.realdata / name, args.half)  # what is missing is told before minutes of inference
     results: dict[str, dict[str, dict]] = {}
-    for name in FOLDERS:
+    for name in folders:
         predictions = args.output / name
         infer(args.realdata / name, predictions, args)
         results[name] = {}
@@ -166,27 +178,38 @@ def without_nan(value: object) -> object:
 
 def print_summary(results: dict[str, dict[str, dict]]) -> None:
     """Print one block per folder: the means with n."""
-    slices = list(results[SLICES].values())
+    for name, scores in results.items():
+        print_folder = {SLICES: print_slices, DISCS: print_discs}.get(name, print_bodies)
+        print_folder(name, list(scores.values()))
+
+
+def print_slices(name: str, slices: list[dict]) -> None:
+    """Print the vertebra Dice of all slices and of the mid-region ones."""
     for title, rows in (("all", slices), ("mid-region", [row for row in slices if row["mid_region"]])):
         pooled, instance = ([row[key] for row in rows] for key in ("pooled_dice", "instance_dice"))
         print(
-            f"{SLICES} {title}: vertebra Dice pooled {np.nanmean(pooled):.3f}, "
+            f"{name} {title}: vertebra Dice pooled {np.nanmean(pooled):.3f}, "
             f"per instance {np.nanmean(instance):.3f} (n = {np.isfinite(pooled).sum()})"
         )
-    print(f"{SLICES}: slices without any finding: {sum(row['missed_slice'] for row in slices)}")
-    for name in BODIES:
-        rows = list(results[name].values())
-        bodies, found = (sum(row[key] for row in rows) for key in ("bodies", "found"))
-        print(
-            f"{name}: {found}/{bodies} bodies found, mean recall {np.mean([r['recall'] for r in rows]):.3f}, "
-            f"in order {sum(r['in_order'] for r in rows)}/{len(rows)}, "
-            f"numbers right {sum(r['numbers_right'] for r in rows)}/{len(rows)}, "
-            f"vertebrae below the lowest body {sum(r['extra_below'] for r in rows)}, "
-            f"merged neighbours {sum(r['merged_neighbours'] for r in rows)}"
-        )
-    discs = list(results[DISCS].values())
+    print(f"{name}: slices without any finding: {sum(row['missed_slice'] for row in slices)}")
+
+
+def print_bodies(name: str, rows: list[dict]) -> None:
+    """Print how many bodies were found, and with what order and numbers."""
+    bodies, found = (sum(row[key] for row in rows) for key in ("bodies", "found"))
     print(
-        f"{DISCS}: {sum(r['found'] for r in discs)}/{sum(r['discs'] for r in discs)} discs found, "
+        f"{name}: {found}/{bodies} bodies found, mean recall {np.mean([r['recall'] for r in rows]):.3f}, "
+        f"in order {sum(r['in_order'] for r in rows)}/{len(rows)}, "
+        f"numbers right {sum(r['numbers_right'] for r in rows)}/{len(rows)}, "
+        f"vertebrae below the lowest body {sum(r['extra_below'] for r in rows)}, "
+        f"merged neighbours {sum(r['merged_neighbours'] for r in rows)}"
+    )
+
+
+def print_discs(name: str, discs: list[dict]) -> None:
+    """Print how many discs were found, and their Dice."""
+    print(
+        f"{name}: {sum(r['found'] for r in discs)}/{sum(r['discs'] for r in discs)} discs found, "
         f"mean Dice {np.mean([r['dice'] for r in discs]):.3f}"
     )
 

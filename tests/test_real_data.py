@@ -54,8 +54,6 @@ def test_inference_sees_the_falsified_header_and_its_warnings_are_read(checkpoin
     expected = np.multiply(volume.geometry.spacing_sra_mm, (1, 1.5, 1.5))
     assert report["spacing_sra_mm"] == pytest.approx(expected, abs=1e-4)
     assert "nothing_found" in real_data.warnings_of(tmp_path / "out" / "11_t2.json")
-    with pytest.raises(DatasetError, match="no such folder"):
-        real_data.infer(tmp_path / real_data.SLICES, tmp_path / "out", args)
 
 
 def test_a_folder_without_images_of_the_half_is_refused_before_any_inference(tmp_path, capsys):
@@ -69,8 +67,19 @@ def test_a_folder_without_images_of_the_half_is_refused_before_any_inference(tmp
     assert not (tmp_path / "out").exists()
 
 
+def test_missing_folders_are_named_and_the_others_measured(tmp_path, capsys):
+    with pytest.raises(DatasetError, match=f"none of {real_data.SLICES}/images"):
+        real_data.present_folders(tmp_path)
+    (tmp_path / real_data.DISCS / "images").mkdir(parents=True)
+    assert real_data.present_folders(tmp_path) == [real_data.DISCS]
+    assert capsys.readouterr().out.count("not measured") == len(real_data.FOLDERS) - 1
+    real_data.print_summary({real_data.DISCS: {"a": real_data.score_discs(bodies(201), bodies(201))}})
+    assert capsys.readouterr().out == "discs_t2: 1/1 discs found, mean Dice 1.000\n"
+
+
 def test_the_result_says_how_it_was_made(tmp_path, monkeypatch):
     monkeypatch.setattr(real_data, "cases_of", lambda folder, half: [])
+    monkeypatch.setattr(real_data, "present_folders", lambda folder: real_data.FOLDERS)
     for name in ("infer", "print_summary", "print_warnings"):
         monkeypatch.setattr(real_data, name, lambda *_: None)
     options = ["--stated-size", "1.8", "1", "--checkpoint", "best.pt", "--output", str(tmp_path)]
