@@ -3,17 +3,12 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
+import pydicom
 import SimpleITK as sitk
 
+from spider2d.data.dicom_places import Place, read_places, sort_places
 from spider2d.data.itk_name import itk_name
 from spider2d.errors import VolumeError
-
-POSITION_TOLERANCE_MM = 0.05
-"""Largest deviation of a slice from its place on an evenly spaced straight stack."""
-
-_IMAGE_POSITION, _IMAGE_ORIENTATION = "0020|0032", "0020|0037"
-_SERIES_DESCRIPTION = "0008|103e"
 
 
 def is_series_folder(folder: Path) -> bool:
@@ -34,21 +29,45 @@ def _has_dicom_mark(path: Path) -> bool:
 
 
 def read_series(folder: Path) -> sitk.Image:
-    """Read the one DICOM series in a folder, slices sorted by their position in the patient.
+    """Read the one DICOM series in a folder, slices or frames sorted by their position in the patient.
 
     Raises:
-        VolumeError: No series or several of them, slices that are missing, doubled, tilted or of different
-            orientation, a file that cannot be read, or a name that is no UTF-8.
+        VolumeError: No series or several of them, slices whose header does not say where they lie, that are
+            missing, doubled, tilted or of different orientation or size, a file that cannot be read, or a
+            name that is no UTF-8.
     """
     files = _files_of_only_series(folder)
+    places = [read_places(Path(file)) for file in files]
+    n_frames = max(map(len, places))
+    if n_frames > 1 and len(files) > 1:
+        raise VolumeError(
+            f"{folder}: {len(files)} files, one with {n_frames} frames. Needed: one file with all slices, or "
+            "one file per slice; move the others to a folder of their own."
+        )
+    order = sort_places([place for of_file in places for place in of_file], folder)
     try:
-        if len(files) > 1:
-            files = _sorted_by_position(files, folder)
-            return sitk.ReadImage(files)
-        return sitk.ReadImage(files[0])
+        if n_frames > 1:
+            return _sorted_frames(sitk.ReadImage(files[0]), places[0], order)
+        return sitk.ReadImage([files[index] for index in order] if len(files) > 1 else files[0])
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[-1].strip()
         raise VolumeError(f"{folder}: unreadable DICOM series ({reason}). Export it again.") from error
+
+
+def _sorted_frames(image: sitk.Image, places: list[Place], order: list[int]) -> sitk.Image:
+    """Return a multi-frame image with its frames in order, on the grid that their headers tell.
+
+    GDCM gives them in the order of the file, and voxels of 1 mm where they are not evenly spaced in it.
+    """
+    first, last = places[order[0]], places[order[-1]]
+    slice_mm = float((last.position_mm - first.position_mm) @ first.normal) / (len(order) - 1)
+    row_mm, column_mm = first.pixel_rc_mm.tolist()
+    axes = (first.along_row, first.along_column, first.normal)
+    ordered = sitk.GetImageFromArray(sitk.GetArrayViewFromImage(image)[order])
+    ordered.SetSpacing((column_mm, row_mm, slice_mm))
+    ordered.SetOrigin(first.position_mm.tolist())
+    ordered.SetDirection([float(axis[world]) for world in range(3) for axis in axes])
+    return ordered
 
 
 def _files_of_only_series(folder: Path) -> list[str]:
@@ -75,61 +94,6 @@ def _files_of_only_series(folder: Path) -> list[str]:
     return list(readable)
 
 
-def _header(file: str) -> sitk.ImageFileReader:
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(file)
-    reader.ReadImageInformation()
-    return reader
-
-
 def _description(file: str) -> str:
-    header = _header(file)
-    return (
-        header.GetMetaData(_SERIES_DESCRIPTION).strip() if header.HasMetaDataKey(_SERIES_DESCRIPTION) else "?"
-    )
-
-
-def _numbers(header: sitk.ImageFileReader, tag: str, folder: Path) -> np.ndarray:
-    if not header.HasMetaDataKey(tag):
-        raise VolumeError(
-            f"{folder}: {Path(header.GetFileName()).name} has no DICOM tag ({tag.replace('|', ',')}). "
-            "Needed: position and orientation of every slice; export the original series."
-        )
-    return np.array([float(number) for number in header.GetMetaData(tag).split("\\")])
-
-
-def _sorted_by_position(files: list[str], folder: Path) -> list[str]:
-    """Return the files in the order of their slices, refusing anything but one even, straight stack."""
-    headers = [_header(file) for file in files]
-    orientations = np.array([_numbers(header, _IMAGE_ORIENTATION, folder) for header in headers])
-    if np.abs(orientations - orientations[0]).max() > 1e-3:
-        raise VolumeError(
-            f"{folder}: slices of different orientation (a localiser?). Needed: one sagittal series."
-        )
-    positions = np.array([_numbers(header, _IMAGE_POSITION, folder) for header in headers])
-    normal = np.cross(orientations[0, :3], orientations[0, 3:])
-    order = np.argsort(positions @ normal, kind="stable")
-    _check_stack(positions[order], normal, folder)
-    return [files[index] for index in order]
-
-
-def _check_stack(positions: np.ndarray, normal: np.ndarray, folder: Path) -> None:
-    distances = np.diff(positions @ normal)
-    typical = float(np.median(distances))
-    if distances.min() < POSITION_TOLERANCE_MM:
-        raise VolumeError(
-            f"{folder}: several slices at the same position (several echoes, time points or copies). "
-            "Needed: one slice per position; export one of them."
-        )
-    if np.abs(distances - typical).max() > POSITION_TOLERANCE_MM:
-        gap = int(np.argmax(np.abs(distances - typical)))
-        raise VolumeError(
-            f"{folder}: {len(positions)} slices that are not evenly spaced: {distances[gap]:.2f} mm between "
-            f"slices {gap + 1} and {gap + 2}, elsewhere {typical:.2f} mm. Export the missing slices."
-        )
-    sideways = positions - positions[0] - np.outer((positions - positions[0]) @ normal, normal)
-    if np.abs(sideways).max() > max(POSITION_TOLERANCE_MM, 0.01 * typical * len(positions)):
-        raise VolumeError(
-            f"{folder}: the slices are shifted against each other (a tilted stack). Needed: a rectangular "
-            "volume; resample it first."
-        )
+    header = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=["SeriesDescription"])
+    return str(header.get("SeriesDescription", "?")).strip()
