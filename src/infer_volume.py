@@ -73,14 +73,14 @@ def find_images(args: argparse.Namespace) -> list[Path]:
     from spider2d.data.spider_files import read_dataset
     from spider2d.data.splits import split_series
     from spider2d.data.volume import folders_left_out, list_volumes
-    from spider2d.inference.files import is_own_label_map
+    from spider2d.inference.jobs import is_own_label_map
 
     if args.inputs:
         images = list_volumes(args.inputs, is_own_label_map)
         for folder in folders_left_out(args.inputs, is_own_label_map):
             print(
-                f"note: {folder} holds other volumes, which are left out because volume files lie beside "
-                "them; move them to a folder of their own and name it to have them segmented"
+                f"note: {folder} holds other volumes, which are left out because others lie beside them; "
+                "move them to a folder of their own and name it to have them segmented"
             )
         return images
     dataset = read_dataset(args.dataset)
@@ -123,7 +123,8 @@ def main(args: argparse.Namespace) -> int:
     import torch
 
     from spider2d.checkpoint import load_network
-    from spider2d.inference.files import describe_run, plan_jobs, run_jobs
+    from spider2d.inference.files import describe_run, run_jobs
+    from spider2d.inference.jobs import plan_jobs
     from spider2d.inference.segment import SegmentOptions
     from spider2d.inference.slicewise import choose_device, choose_precision
 

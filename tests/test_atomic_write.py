@@ -1,3 +1,4 @@
+import errno
 import os
 import stat
 import sys
@@ -69,3 +70,9 @@ def test_a_read_only_folder_is_reported(tmp_path):
     with pytest.raises(OutputError, match="cannot be written to"):
         make_writable_folder(tmp_path)
     tmp_path.chmod(stat.S_IRWXU)
+
+
+def test_a_full_disk_names_the_file(tmp_path):
+    with pytest.raises(OSError) as caught, replacing(tmp_path / "a"):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert caught.value.filename == str(tmp_path / "a")

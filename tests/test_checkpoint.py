@@ -169,3 +169,12 @@ def test_weights_of_another_network_are_refused(network, tmp_path):
     )
     with pytest.raises(CheckpointError, match="do not fit"):
         load_network(tmp_path / "mixed.pt")
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_refused(network, tmp_path, bad):
+    state = {name: weights.clone() for name, weights in network.state_dict().items()}
+    next(iter(state.values())).view(-1)[0] = bad
+    save_checkpoint(tmp_path / "bad.pt", SPEC, state, {})
+    with pytest.raises(CheckpointError, match="NaN or infinite"):
+        load_network(tmp_path / "bad.pt")

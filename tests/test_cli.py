@@ -37,6 +37,17 @@ def test_errors_of_the_operating_system_name_the_file(capsys, tmp_path):
     assert cli.describe(OSError("no file name here")) == "no file name here"
 
 
+def test_names_that_a_console_cannot_show_are_escaped(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import argparse, sys\nfrom spider2d import cli\n"
+        "main = lambda args: print('\\u65e5.mha')\nsys.exit(cli.run(main, argparse.Namespace(debug=False)))\n"
+    )
+    environment = os.environ | {"PYTHONIOENCODING": "cp1252"}
+    done = subprocess.run([sys.executable, script], env=environment, capture_output=True, check=True)
+    assert done.stdout.split() == [b"\\u65e5.mha"]
+
+
 def test_debug_shows_the_traceback():
     def main(args):
         raise VolumeError("damaged")

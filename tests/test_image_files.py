@@ -2,11 +2,13 @@ import gzip
 import os
 import struct
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
 
+from spider2d.data.geometry import check_grid
 from spider2d.data.volume import read_geometry, read_volume
 from spider2d.errors import VolumeError
 
@@ -187,11 +189,22 @@ def test_thick_slices_of_another_plane_are_refused(tmp_path, matrix, plane):
     assert read_volume(near).array_zyx.shape == (2, 3, 4)
 
 
+def test_thin_sagittal_slices_are_no_coronal_acquisition(tmp_path):
+    thin = write_meta(tmp_path / "a.mha", ElementSpacing="0.9 0.9 0.4")
+    assert read_geometry(thin).spacing_sra_mm == pytest.approx((0.4, 0.9, 0.9))
+
+
 def test_a_single_slice_is_accepted_only_when_sagittal(tmp_path):
     one = {"DimSize": "4 3 1", "ElementSpacing": "1 1 1"}
     assert read_geometry(write_meta(tmp_path / "a.mha", **one)).shape_sra == (1, 3, 4)
     with pytest.raises(VolumeError, match="an axial acquisition"):
         read_geometry(write_meta(tmp_path / "b.mha", TransformMatrix="1 0 0 0 1 0 0 0 1", **one))
+
+
+def test_an_origin_that_is_no_number_is_refused(tmp_path):
+    geometry = replace(read_geometry(write_meta(tmp_path / "a.mha")), origin_xyz_mm=(0.0, np.nan, 0.0))
+    with pytest.raises(VolumeError, match=r"a\.mha: origin \(0\.0, nan, 0\.0\) mm"):
+        check_grid(geometry, "a.mha")
 
 
 def test_a_sheared_nifti_is_named_as_such(tmp_path, noise):
@@ -202,6 +215,17 @@ def test_a_sheared_nifti_is_named_as_such(tmp_path, noise):
     path.write_bytes(header)
     with pytest.raises(VolumeError, match="not perpendicular"):
         read_volume(path)
+
+
+@pytest.mark.parametrize("name", ["a.nii", "a.nii.gz"])
+@pytest.mark.parametrize("bad", [0, np.nan, np.inf])
+def test_a_nifti_without_spacing_is_refused(tmp_path, noise, name, bad):
+    path = write(tmp_path / name, noise, compress=name.endswith("gz"))
+    header = bytearray(gzip.decompress(path.read_bytes()) if name.endswith("gz") else path.read_bytes())
+    struct.pack_into("<f", header, 84, bad)  # pixdim[2]; ITK would put 1 mm for 0
+    path.write_bytes(gzip.compress(header) if name.endswith("gz") else header)
+    with pytest.raises(VolumeError, match=r"a\.nii.*: spacing .* mm\. Needed: positive numbers"):
+        read_geometry(path)
 
 
 @pytest.mark.parametrize("suffix", [".mha", ".nii", ".nii.gz", ".nrrd"])

@@ -21,7 +21,7 @@ def test_existing_files_are_replaced_or_kept_when_asked(images, checkpoint, tmp_
     run(*arguments)
     mask, report = tmp_path / "out" / "1_t1.mha", tmp_path / "out" / "1_t1.json"
     mask.write_bytes(b"older")
-    (tmp_path / "out" / "2_t2.json").unlink()  # as after a kill between mask and report
+    (tmp_path / "out" / "2_t2.json").rename(tmp_path / "out" / ".unfinished-1-2_t2.json")  # as after a kill
     assert run(*arguments, "--skip-existing") == 0
     assert mask.read_bytes() == b"older"
     assert (tmp_path / "out" / "2_t2.json").exists()
@@ -56,6 +56,38 @@ def test_a_json_file_of_another_program_is_not_replaced(images, checkpoint, caps
     assert run(images / "2_t2.nii.gz", "--checkpoint", checkpoint, "--output", images) == 1
     assert "no report of this program" in capsys.readouterr().err
     assert sidecar.read_text() == '{"EchoTime": 0.1}' and not (images / "2_t2.mha").exists()
+
+
+@pytest.mark.parametrize("name", ["2_t2.mha", "2_t2.png"])
+def test_a_file_that_this_program_did_not_write_is_not_replaced(images, checkpoint, tmp_path, name, capsys):
+    (tmp_path / "masks").mkdir()
+    (tmp_path / "masks" / name).write_bytes(b"by hand")
+    arguments = (images, "--checkpoint", checkpoint, "--output", tmp_path / "masks", "--preview")
+    assert run(*arguments) == 1
+    assert f"{name} would be replaced" in capsys.readouterr().err
+    assert visible(tmp_path / "masks") == [name] and (tmp_path / "masks" / name).read_bytes() == b"by hand"
+
+
+def test_results_of_another_image_or_checkpoint_are_not_skipped(images, checkpoint, tmp_path):
+    other = shutil.copytree(images, tmp_path / "other") / "1_t1.mha"
+    another = shutil.copy(checkpoint, tmp_path / "another.pt")
+    output = ("--output", tmp_path / "out", "--skip-existing")
+    report = tmp_path / "out" / "1_t1.json"
+    run(images / "1_t1.mha", "--checkpoint", checkpoint, *output)
+    run(other, "--checkpoint", checkpoint, *output)
+    assert json.loads(report.read_text())["input"] == str(other)
+    run(other, "--checkpoint", another, *output)
+    assert json.loads(report.read_text())["checkpoint"] == str(another)
+
+
+def test_an_error_while_writing_leaves_no_file(images, checkpoint, tmp_path, monkeypatch):
+    def fail(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr("spider2d.inference.files.write_bytes", fail)
+    arguments = (images / "1_t1.mha", "--checkpoint", checkpoint, "--output", tmp_path / "out")
+    assert run(*arguments, "--preview") == 1
+    assert visible(tmp_path / "out") == []
 
 
 @pytest.mark.parametrize("text", ["DefaultCPUAllocator: can't allocate memory", "another defect"])
@@ -127,11 +159,11 @@ def test_a_killed_run_leaves_whole_files_only_and_can_go_on(checkpoint, tmp_path
     )
     process = subprocess.Popen(command(*arguments), stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     deadline = time.monotonic() + 120
-    while not list(output.glob("*.json")) and time.monotonic() < deadline:
+    while not list(output.glob("[!.]*.json")) and time.monotonic() < deadline:
         time.sleep(0.01)
     os.kill(process.pid, signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
-    finished = sorted(output.glob("*.json"))
+    finished = sorted(output.glob("[!.]*.json"))
     assert 1 <= len(finished) < 6
     for path in output.glob("*.mha"):
         assert read_mask(path).geometry == volume.geometry

@@ -2,7 +2,7 @@
 
 import pytest
 
-from spider2d.data.volume import folders_left_out, list_volumes, volume_name
+from spider2d.data.volume import folders_left_out, list_volumes, read_volume, volume_name
 from spider2d.errors import VolumeError
 
 
@@ -62,8 +62,29 @@ def test_folders_left_out_hold_volumes_beside_which_files_lie(tmp_path):
     assert folders_left_out(named, nothing_skipped) == []
 
 
+def test_folders_beside_loose_dicom_files_are_left_out(tmp_path):
+    for name in ("localiser.dcm", "series/1.dcm"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(bytes(128) + b"DICM")
+    assert list_volumes([tmp_path]) == [tmp_path]
+    assert folders_left_out([tmp_path], nothing_skipped) == [tmp_path / "series"]
+
+
+def test_a_link_whose_file_is_not_there_is_listed_and_refused_when_read(tmp_path):
+    try:
+        (tmp_path / "1_t2.mha").symlink_to(tmp_path / "not fetched")
+    except OSError:
+        pytest.skip("this system lets users make no links")
+    (link,) = list_volumes([tmp_path])
+    with pytest.raises(VolumeError, match="a link whose file is not there"):
+        read_volume(link)
+
+
 def test_list_volumes_refuses_nothing_to_do(tmp_path):
     with pytest.raises(VolumeError, match="no volume in this folder"):
+        list_volumes([tmp_path])
+    (tmp_path / "1.dcm").write_bytes(bytes(200))
+    with pytest.raises(VolumeError, match=r"1\.dcm lacks the mark of DICOM files"):
         list_volumes([tmp_path])
     with pytest.raises(VolumeError, match="no such file"):
         list_volumes([tmp_path / "missing.mha"])

@@ -81,3 +81,16 @@ def test_two_values_become_0_and_1():
 def test_constant_or_empty_image_is_refused(volume):
     with pytest.raises(VolumeError, match="cannot be normalised"):
         fit_window(volume)
+
+
+@pytest.mark.parametrize("unit", [1e200, 1e-60])
+def test_values_beyond_float32_are_normalised(unit):
+    np.testing.assert_allclose(
+        normalised(mr_like().astype(np.float64) * unit), normalised(mr_like()), atol=1e-5
+    )
+
+
+def test_32_bit_integers_keep_their_differences():
+    result = apply_window(np.array([2 * 10**9, 2 * 10**9 + 1], np.int32), IntensityWindow(2e9, 2e9 + 2))
+    np.testing.assert_allclose(result, [0, 0.5])
+    assert result.dtype == np.float32

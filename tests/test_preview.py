@@ -82,3 +82,10 @@ def test_a_long_remark_is_broken_into_lines():
     text = heading("the pixels of this image look like 0.344 x 0.625 mm " * 4)
     assert text.any(axis=1).sum() > heading("short").any(axis=1).sum() + 20
     assert not text[:, :150].any()  # as much room as the legend takes at the other side
+
+
+def test_few_rows_make_no_endless_picture():
+    middle = paint_classes().shape[1] // 2
+    classes = paint_classes()[:, middle : middle + 1]
+    png = draw_preview(INTENSITY_OF_CLASS[classes], labels_of_classes(classes), (4.0, 0.8, 0.8), "name")
+    assert max(imread(io.BytesIO(png)).shape) <= 3500

@@ -1,4 +1,5 @@
 import json
+import time
 
 import numpy as np
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -53,6 +54,7 @@ def test_resumed_tracker_forgets_what_came_after_the_checkpoint(tmp_path):
     with Tracker(tmp_path) as tracker:
         for step in (1, 2, 3):
             tracker.training(step, {"total": float(step)})
+    time.sleep(1.1)  # event files are read in the order of the seconds in their names
     with Tracker(tmp_path, step=2) as tracker:
         tracker.training(3, {"total": 30.0})
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]

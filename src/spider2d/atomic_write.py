@@ -30,6 +30,9 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         yield unfinished
         unfinished.replace(path)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # a full disk is told without the file
+        raise
     finally:
         with contextlib.suppress(OSError):  # there is none after success; after an error that one counts
             unfinished.unlink()

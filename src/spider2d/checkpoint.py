@@ -119,7 +119,8 @@ def load_network(
         The network in evaluation mode, its spec, and the checkpoint's info.
 
     Raises:
-        CheckpointError: As `load_checkpoint`, or the weights do not fit the described network.
+        CheckpointError: As `load_checkpoint`, or the weights do not fit the described network, or some are
+            not finite.
         MissingPackageError: A 3D network, and MONAI is not installed.
     """
     checkpoint = load_checkpoint(path)
@@ -131,6 +132,8 @@ def load_network(
         raise CheckpointError(
             f"{path}: the weights do not fit the described network; copy or train it again: {reason}"
         ) from error
+    if not all(torch.isfinite(weights).all() for weights in network.state_dict().values()):
+        raise CheckpointError(f"{path}: some weights are NaN or infinite; use another checkpoint")
     return network.to(device).eval(), checkpoint.spec, checkpoint.info
 
 

@@ -1,6 +1,7 @@
 """What every command-line script shares: the parser, the exit code, errors without a traceback."""
 
 import argparse
+import io
 import math
 import os
 import re
@@ -84,6 +85,9 @@ def run(
         The exit code: 0 on success, 1 after a user-facing error, 130 after Ctrl-C.
         Other exceptions are defects of the program and propagate.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # some consoles cannot show every file name
+            stream.reconfigure(errors="backslashreplace")
     try:
         _check_names(args)
         return main(args) or EXIT_OK

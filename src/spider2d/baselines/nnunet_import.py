@@ -14,7 +14,8 @@ from spider2d.baselines.nnunet_folder import FILE_SUFFIX, WorkFolder
 from spider2d.data.splits import VALIDATION
 from spider2d.data.volume import Volume, grid_differences, read_mask, read_volume
 from spider2d.errors import DatasetError, VolumeError
-from spider2d.inference.files import Job, write_outputs
+from spider2d.inference.files import write_outputs
+from spider2d.inference.jobs import Job
 from spider2d.inference.restack import ClassVolume
 from spider2d.inference.segment import label_classes
 

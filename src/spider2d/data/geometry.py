@@ -16,7 +16,7 @@ Rows2d = Literal["superior-first", "inferior-first"]
 GRID_TOLERANCE = 1e-3
 """Largest difference (mm; unitless for directions) at which two grids are the same: NIfTI stores float32."""
 MAX_ANISOTROPY = 2.0
-"""Above this ratio of largest to smallest spacing the thick axis is taken for the slice axis."""
+"""Above this ratio of largest to second largest spacing the thick axis is taken for the slice axis."""
 
 # World axis and sense of each canonical axis: slice L -> R is -x, row S -> I is -z, column A -> P is +y.
 _CANONICAL_WORLD_AXIS = (0, 2, 1)
@@ -128,8 +128,8 @@ def check_grid(geometry: Geometry, source: str) -> None:
         source: What the message calls the volume, usually the file.
 
     Raises:
-        VolumeError: A size of zero, a spacing that is not positive, axes that are not perpendicular unit
-            vectors, or an axial or coronal acquisition.
+        VolumeError: A size of zero, a spacing that is not positive, an origin that is not finite, axes that
+            are not perpendicular unit vectors, or an axial or coronal acquisition.
     """
     if min(geometry.size_xyz) < 1:
         raise VolumeError(f"{source}: an image without voxels (size {geometry.size_xyz}). Export it again.")
@@ -139,11 +139,15 @@ def check_grid(geometry: Geometry, source: str) -> None:
             f"{source}: spacing {rounded(geometry.spacing_xyz_mm)} mm. Needed: positive numbers; "
             "export the image again with its true voxel spacing."
         )
+    if not np.isfinite(geometry.origin_xyz_mm).all():
+        raise VolumeError(
+            f"{source}: origin {geometry.origin_xyz_mm} mm. Needed: finite numbers; export the image again."
+        )
     cosines = np.asarray(geometry.direction).reshape(3, 3)
     if not np.allclose(cosines.T @ cosines, np.eye(3), rtol=0, atol=GRID_TOLERANCE):
         raise VolumeError(
             f"{source}: the direction matrix {rounded(geometry.direction)} is not orthonormal. Needed: "
-            "perpendicular axes; resample the sheared image to a rectangular grid first."
+            "perpendicular axes; export the image again, or resample it to such axes if it is sheared."
         )
     if geometry.source_2d is None:  # a 2D file does not say how it lies
         _check_sagittal(geometry, source)
@@ -153,14 +157,16 @@ def _check_sagittal(geometry: Geometry, source: str) -> None:
     """Refuse volumes whose thick axis, or only slice, does not lie left-right."""
     slice_axis = geometry.orientation.axes_xyz[0]
     thickest = int(np.argmax(geometry.spacing_xyz_mm))
-    ratio = max(geometry.spacing_xyz_mm) / min(geometry.spacing_xyz_mm)
-    thick_axes = {thickest} if ratio > MAX_ANISOTROPY else set()
+    _, second_mm, largest_mm = sorted(geometry.spacing_xyz_mm)
+    thick_axes = {thickest} if largest_mm > MAX_ANISOTROPY * second_mm else set()
     single_axes = {axis for axis in range(3) if geometry.size_xyz[axis] == 1}
     wrong_axes = (thick_axes or single_axes) - {slice_axis}
     if wrong_axes:
         cosines = np.abs(np.asarray(geometry.direction).reshape(3, 3))
         plane = _PLANE_NAMES[int(np.argmax(cosines[:, min(wrong_axes)]))]
-        way_out = "choose the sagittal series of the study."
+        way_out = (
+            "choose the sagittal series of the study, or export it again if the header lost how it lies."
+        )
         if single_axes:
             way_out += " A sagittal picture whose header is wrong can be saved as a 2D image (see --rows-2d)."
         raise VolumeError(

@@ -4,6 +4,7 @@ import gzip
 import math
 import os
 import re
+import struct
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -27,6 +28,9 @@ _IMAGE_IO = {
     ".nrrd": "NrrdImageIO",
 }
 _HEADER_BYTES = 65536
+_NIFTI_HEADER_BYTES = 540
+_NIFTI_PIXDIM = {348: (80, "f"), 540: (112, "d")}
+"""Where the spacing of the first axis stands in NIfTI-1 and -2, by the size of the header, and its type."""
 _ZLIB_FIRST_BYTE = 0x78
 _CHUNK_BYTES = 1 << 20
 
@@ -40,10 +44,12 @@ def open_image(path: Path) -> sitk.ImageFileReader:
     """Return a reader that has read the header of an image file.
 
     Raises:
-        VolumeError: No such file, an unknown kind of file, an empty one, or a header that cannot be read.
+        VolumeError: No such file, an unknown kind of file, an empty one, or a header that cannot be read or
+            states no spacing.
     """
     if not path.exists():
-        raise VolumeError(f"{path}: no such file or folder. Check the path.")
+        what = "a link whose file is not there" if path.is_symlink() else "no such file or folder"
+        raise VolumeError(f"{path}: {what}. Check the path.")
     if not suffix_of(path):
         raise VolumeError(
             f"{path}: not a kind of file that can be read. Needed: {', '.join(READABLE_SUFFIXES)}, "
@@ -61,7 +67,9 @@ def open_image(path: Path) -> sitk.ImageFileReader:
     reader.SetFileName(itk_name(path))
     try:
         reader.ReadImageInformation()
-    except RuntimeError as error:
+        if suffix_of(path) in (".nii", ".nii.gz"):
+            _check_nifti_spacing(path, reader.GetDimension())
+    except (RuntimeError, EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise _unreadable(path, error) from error
     return reader
 
@@ -141,6 +149,21 @@ def check_nifti_complete(header: sitk.ImageFileReader) -> None:
         raise EOFError(f"{available} bytes, needed {needed}")
 
 
+def _check_nifti_spacing(path: Path, n_axes: int) -> None:
+    """Refuse a NIfTI file without spacing, for which ITK puts 1 mm."""
+    with (gzip.open if suffix_of(path) == ".nii.gz" else open)(path, "rb") as file:
+        header = file.read(_NIFTI_HEADER_BYTES)
+    for size, (place, number) in _NIFTI_PIXDIM.items():
+        for byte_order in "<>":
+            if header[:4] == struct.pack(f"{byte_order}i", size):
+                pixdim = struct.unpack_from(f"{byte_order}{min(n_axes, 3)}{number}", header, place)
+                if not all(0 < abs(spacing_mm) < math.inf for spacing_mm in pixdim):
+                    raise VolumeError(
+                        f"{path}: spacing {pixdim} mm. Needed: positive numbers; export the image again with "
+                        "its true voxel spacing."
+                    )
+
+
 def _unpacked_bytes(path: Path) -> int:
     if suffix_of(path) == ".nii":
         return path.stat().st_size
@@ -195,8 +218,8 @@ def _unreadable(path: Path, error: Exception) -> VolumeError:
         return VolumeError(f"{path}: the image does not fit into memory, or its header is damaged.")
     if "orthonormal" in str(error):
         return VolumeError(
-            f"{path}: the axes in the header are not perpendicular (a sheared image). "
-            "Needed: a rectangular grid; resample the image first."
+            f"{path}: the axes in the header are not perpendicular unit vectors. Needed: a rectangular grid; "
+            "export the image again, or resample it first if it is sheared."
         )
     kind = suffix_of(path)
     data_file = " (or the data file it names is missing)" if kind == ".mhd" else ""

@@ -70,10 +70,11 @@ def apply_window(array: np.ndarray, window: IntensityWindow) -> np.ndarray:
     Returns:
         float32 array of the same shape, values 0-2: air 0, bright tissue about 1.
     """
-    scaled = array.astype(np.float32)
+    # float64 for what float32 cannot hold: 32-bit integers, and floats of more digits or another size.
+    scaled = array.astype(np.result_type(array.dtype, np.float32))
     scaled -= window.low
     scaled *= 1.0 / (window.high - window.low)
-    return np.clip(scaled, FLOOR, CEILING, out=scaled)
+    return np.clip(scaled, FLOOR, CEILING, out=scaled).astype(np.float32, copy=False)
 
 
 def _sample(array: np.ndarray) -> np.ndarray:

@@ -54,8 +54,10 @@ def list_volumes(
             raise VolumeError(f"{path}: no such file or folder. Check the path.")
         volumes = _volumes_in(path, is_skipped) if path.is_dir() else [path]
         if not volumes:
+            unmarked = next(path.rglob("*.dcm"), None)  # DICOM files would have been found
+            hint = f" ({unmarked} lacks the mark of DICOM files; export it again)" if unmarked else ""
             raise VolumeError(
-                f"{path}: no volume in this folder. "
+                f"{path}: no volume in this folder{hint}. "
                 f"Needed: {', '.join(READABLE_SUFFIXES)} files or DICOM series."
             )
         found.update(dict.fromkeys(volumes))
@@ -63,7 +65,7 @@ def list_volumes(
 
 
 def folders_left_out(inputs: Sequence[Path | str], is_skipped: Callable[[Path], bool]) -> list[Path]:
-    """Return the folders whose volumes `list_volumes` leaves out, because volume files lie beside these.
+    """Return the folders whose volumes `list_volumes` leaves out, because other volumes lie beside these.
 
     They are folders in those of `inputs`, or, where DICOM files lie loose beside volume files, themselves.
     """
@@ -71,9 +73,10 @@ def folders_left_out(inputs: Sequence[Path | str], is_skipped: Callable[[Path], 
     for folder in filter(Path.is_dir, map(Path, inputs)):
         taken = _volumes_in(folder, is_skipped)
         names = {volume_name(path).casefold() for path in taken if path.parent == folder and path.is_file()}
-        if not names:
+        is_series = dicom.is_series_folder(folder)
+        if not names and not is_series:
             continue
-        if dicom.is_series_folder(folder):
+        if names and is_series:
             left_out.append(folder)
         beside = (path for path in sorted(folder.iterdir()) if path.is_dir() and path not in taken)
         others = (
@@ -85,8 +88,9 @@ def folders_left_out(inputs: Sequence[Path | str], is_skipped: Callable[[Path], 
 
 def _volumes_in(folder: Path, is_skipped: Callable[[Path], bool]) -> list[Path]:
     entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
-    volumes = [entry for entry in entries if entry.is_file() and suffix_of(entry) and not is_skipped(entry)]
     folders = [entry for entry in entries if entry.is_dir()]
+    files = [entry for entry in entries if suffix_of(entry) and entry not in folders]  # broken links too
+    volumes = [entry for entry in files if not is_skipped(entry)]
     if volumes:
         names = {volume_name(volume).casefold() for volume in volumes}
         beside = [entry for entry in folders if entry.name.casefold() not in names]

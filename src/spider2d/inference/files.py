@@ -1,11 +1,11 @@
-"""Many volumes: which files to read and write, one after the other, bad ones skipped and reported.
+"""Many volumes: segmented and written one after the other, bad ones skipped and reported.
 
 A file appears under its name only when it is whole. The report comes last: where it lies, all the others do.
 """
 
 import json
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,11 @@ import torch
 from tqdm import tqdm
 
 from spider2d import __version__
-from spider2d.atomic_write import write_bytes, write_text
+from spider2d.atomic_write import replacing, write_bytes
 from spider2d.cli import describe
-from spider2d.data.volume import Volume, read_volume, to_canonical, volume_name, write_volume
+from spider2d.data.volume import Volume, read_volume, to_canonical, write_volume
 from spider2d.errors import Spider2dError, VolumeError
+from spider2d.inference.jobs import Job, is_done, remove_former
 from spider2d.inference.preview import draw_preview
 from spider2d.inference.segment import Segmentation, SegmentOptions, segment_volume
 from spider2d.models.spec import NetworkSpec
@@ -34,85 +35,12 @@ _REPORTED_SETTINGS = {
 
 
 @dataclass(frozen=True)
-class Job:
-    """One volume to segment: the image, and the files to write (preview: None for no picture)."""
-
-    name: str
-    image: Path
-    mask: Path
-    report: Path
-    preview: Path | None
-
-    @property
-    def outputs(self) -> list[Path]:
-        """The files the job writes."""
-        return [path for path in (self.report, self.preview, self.mask) if path is not None]
-
-
-@dataclass(frozen=True)
 class Outcome:
     """What became of a job: its report, or the message of its error, or neither when it was done already."""
 
     job: Job
     report: dict[str, Any] | None = None
     error: str | None = None
-
-
-def plan_jobs(images: Sequence[Path], output: Path, mask_suffix: str, preview: bool) -> list[Job]:
-    """Name the files of every volume.
-
-    Args:
-        images: Volume files and DICOM folders.
-        output: Folder for all outputs.
-        mask_suffix: ".mha" or ".nii.gz".
-        preview: Whether pictures are wanted.
-
-    Raises:
-        VolumeError: Two images would write the same file, or an output would replace an image or a JSON file
-            that is no report of this program.
-    """
-    jobs = [_job(image, output, mask_suffix, preview) for image in images]
-    first: dict[str, Job] = {}
-    for job in jobs:
-        # Some file systems do not tell A from a.
-        other = first.setdefault(job.name.casefold(), job)
-        if other is not job:
-            raise VolumeError(
-                f"{other.image} and {job.image} would both be written to {job.mask}. Give them in two runs "
-                "with different --output folders."
-            )
-    sources = {image.resolve() for image in images}
-    for job in jobs:
-        if job.mask.resolve() in sources:
-            raise VolumeError(f"{job.mask} would replace an input image; give another --output folder")
-        if job.report.exists() and _read_report(job.report) is None:
-            raise VolumeError(
-                f"{job.report} would be replaced, and is no report of this program; give another --output "
-                "folder"
-            )
-    return jobs
-
-
-def is_own_label_map(path: Path) -> bool:
-    """Return whether a file is what this program wrote for another image: its report lies beside it."""
-    report = _read_report(path.with_name(f"{volume_name(path)}.json"))
-    return report is not None and Path(report["output"]).name == path.name
-
-
-def _read_report(path: Path) -> dict[str, Any] | None:
-    """Return a report of this program, None for any other file and where there is none."""
-    try:
-        content = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        return None
-    is_report = isinstance(content, dict) and {"schema", "program", "output"} <= content.keys()
-    return content if is_report else None
-
-
-def _job(image: Path, output: Path, mask_suffix: str, preview: bool) -> Job:
-    name = volume_name(image)
-    picture = output / f"{name}.png" if preview else None
-    return Job(name, image, output / f"{name}{mask_suffix}", output / f"{name}.json", picture)
 
 
 def describe_run(checkpoint: Path, spec: NetworkSpec, options: SegmentOptions) -> dict[str, Any]:
@@ -149,14 +77,15 @@ def run_jobs(
         options: How to run it.
         run: What ``describe_run`` returned.
         rows_2d: Which end of the patient row 0 of 2D images shows; None refuses 2D images.
-        skip_existing: Leave out jobs whose files all exist; otherwise they are replaced.
+        skip_existing: Leave out jobs whose files all exist and are of the same image and checkpoint;
+            otherwise they are replaced.
 
     Returns:
         One outcome per job, in order.
     """
     outcomes = []
     for job in tqdm(list(jobs), desc="segmenting", unit="volume"):
-        if skip_existing and all(path.exists() for path in job.outputs):
+        if skip_existing and is_done(job, run["checkpoint"]):
             outcomes.append(Outcome(job))
             continue
         try:
@@ -201,6 +130,8 @@ def write_outputs(
 ) -> dict[str, Any]:
     """Write the files of a segmented volume, the report last; return the report.
 
+    After an error or Ctrl-C none of them is there; a kill leaves the unfinished report.
+
     Args:
         job: Which files.
         image: The image, for the preview.
@@ -208,35 +139,34 @@ def write_outputs(
         run: What every report of the run says about program and network.
         read_seconds: What reading took.
     """
-    _remove_former(job)
-    start = time.perf_counter()
-    write_volume(job.mask, segmentation.labels)
-    write_seconds = time.perf_counter() - start
-    if job.preview is not None:
-        write_bytes(job.preview, _preview(job.name, image, segmentation))
-    seconds = {"read": read_seconds, **segmentation.report["seconds"], "write": write_seconds}
-    report = {
-        "schema": REPORT_SCHEMA,
-        "input": str(job.image),
-        "output": str(job.mask),
-        **run,
-        **segmentation.report,
-        "seconds": {stage: round(duration, 4) for stage, duration in seconds.items()},
-    }
-    write_text(job.report, json.dumps(report, indent=1))
+    picture = None if job.preview is None else _preview(job.name, image, segmentation)
+    remove_former(job)
+    try:
+        with replacing(job.report) as unfinished_report:
+            unfinished_report.touch()  # until the report is there, it tells whose the others are
+            start = time.perf_counter()
+            write_volume(job.mask, segmentation.labels)
+            seconds = {
+                "read": read_seconds,
+                **segmentation.report["seconds"],
+                "write": time.perf_counter() - start,
+            }
+            if picture is not None:
+                write_bytes(job.preview, picture)
+            report = {
+                "schema": REPORT_SCHEMA,
+                "input": str(job.image),
+                "output": str(job.mask),
+                **run,
+                **segmentation.report,
+                "seconds": {stage: round(duration, 4) for stage, duration in seconds.items()},
+            }
+            unfinished_report.write_bytes(json.dumps(report, indent=1, allow_nan=False).encode())
+    except BaseException:
+        for path in job.outputs:
+            path.unlink(missing_ok=True)
+        raise
     return report
-
-
-def _remove_former(job: Job) -> None:
-    """Remove what a former run wrote and this one will not replace: labels in another format, a picture."""
-    report = _read_report(job.report)
-    if report is None:
-        return
-    job.report.unlink()
-    job.report.with_suffix(".png").unlink(missing_ok=True)
-    labels = job.report.with_name(Path(report["output"]).name)
-    if labels != job.mask:
-        labels.unlink(missing_ok=True)
 
 
 def _preview(name: str, image: Volume, segmentation: Segmentation) -> bytes:

@@ -20,6 +20,7 @@ DISPLAY_GAMMA = 0.6
 """Below 1: brightens the spine, which lies between the bright fat near the coil and the dark abdomen."""
 MAX_REMARKS = 4
 _PANEL_HEIGHT_INCH, _LEGEND_INCH, _LINE_INCH, _DPI = 5.0, 1.6, 0.16, 100
+_MAX_PANEL_WIDTH_INCH = 15.0
 _CHARACTERS_PER_INCH, _MIN_CHARACTERS = 14, 30
 
 
@@ -45,7 +46,8 @@ def draw_preview(
     window = fit_window(image_sra)
     indices = choose_slices(labels_sra, spacing_sra_mm[0])
     _, row_mm, column_mm = spacing_sra_mm
-    panel_inch = _PANEL_HEIGHT_INCH * image_sra.shape[2] * column_mm / (image_sra.shape[1] * row_mm)
+    in_proportion_inch = _PANEL_HEIGHT_INCH * image_sra.shape[2] * column_mm / (image_sra.shape[1] * row_mm)
+    panel_inch = min(in_proportion_inch, _MAX_PANEL_WIDTH_INCH)
     width_inch = 2 * panel_inch + _LEGEND_INCH
     lines = _heading(title, remarks, width_inch - 2 * _LEGEND_INCH)
     figure = Figure(
