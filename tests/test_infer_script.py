@@ -60,14 +60,14 @@ def test_report_names_what_made_it(images, checkpoint, tmp_path):
     assert report["schema"] == 1 and report["checkpoint"] == str(checkpoint)
     assert report["input"] == str(images / "1_t1.mha") and report["precision"] == "fp32"
     assert report["instances"] == [] and report["warnings"][0]["code"] == "nothing_found"
-    stages = {"read", "pixel size", "prepare", "network", "restack", "instances", "write"}
+    stages = {"read", "header check", "prepare", "network", "restack", "instances", "write"}
     assert stages <= set(report["seconds"])
 
 
 def test_a_trusted_header_is_not_looked_at(images, checkpoint, tmp_path):
     run(images / "1_t1.mha", "--checkpoint", checkpoint, "--output", tmp_path, "--trust-pixel-size")
     report = json.loads((tmp_path / "1_t1.json").read_text())
-    assert report["trust_pixel_size"] and "pixel size" not in report["seconds"]
+    assert report["trust_pixel_size"] and "header check" not in report["seconds"]
 
 
 def test_nifti_output_with_augmentation(images, checkpoint, tmp_path):

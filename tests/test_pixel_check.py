@@ -4,8 +4,10 @@ import torch
 from painted_spine import LPS, PIXEL_MM, ReadsIntensities, paint_classes, paint_volume, spec
 
 from spider2d.data.volume import to_canonical
+from spider2d.inference import look as look_module
 from spider2d.inference import pixel_check
-from spider2d.inference.pixel_check import FACTORS, believable_spacing, share_sure
+from spider2d.inference.look import Viewer
+from spider2d.inference.pixel_check import FACTORS, believable_spacing
 from spider2d.inference.segment import SegmentOptions, segment_volume
 from spider2d.labels import CANAL, DISC, VERTEBRA, classes_of_labels
 
@@ -36,13 +38,13 @@ def stated(row_factor, column_factor):
 
 def look(volume, network):
     array_sra, spacing_sra_mm = to_canonical(volume)
-    return believable_spacing(network, array_sra, spacing_sra_mm, spec())
+    return believable_spacing(Viewer(network, spec()), array_sra, spacing_sra_mm)
 
 
 def give_looks(monkeypatch, looks):
     """Let the sizes, in their order, give these shares and mm2."""
     pixels = iter([(share, sure_mm2 / PIXEL_MM**2) for share, sure_mm2 in looks])
-    monkeypatch.setattr(pixel_check, "share_sure", lambda _: next(pixels))
+    monkeypatch.setattr(look_module, "share_sure", lambda _: next(pixels))
 
 
 class ReadsWithDoubt(torch.nn.Module):
@@ -152,7 +154,7 @@ def test_a_slice_of_hardly_more_than_one_value_does_no_harm(value):
     array_sra = np.full((3, 60, 60), 7, np.int16)
     array_sra[::2, 10:50] = np.arange(60)
     array_sra[1, 31, 31] = value
-    assert believable_spacing(SureAtTrueSize(), array_sra, (4.0, 1.0, 1.0), spec()) == (4.0, 1.0, 1.0)
+    assert believable_spacing(Viewer(SureAtTrueSize(), spec()), array_sra, (4.0, 1.0, 1.0)) == (4.0, 1.0, 1.0)
 
 
 def test_neighbouring_slices_are_seen_by_networks_that_look_at_them():
@@ -164,7 +166,7 @@ def test_neighbouring_slices_are_seen_by_networks_that_look_at_them():
     array_sra = to_canonical(stated(1, 1)[0]).array_sra
     network, plan = Channels(), spec(channel_offsets_mm=(-4.0, 0.0, 4.0))
     array_sra = array_sra * np.array([0.2, 0.4, 0.6, 0.8, 1, 0.5, 0.3, 0.2, 0.1])[:, None, None]
-    believable_spacing(network, array_sra, (4.0, PIXEL_MM, PIXEL_MM), plan)
+    believable_spacing(Viewer(network, plan), array_sra, (4.0, PIXEL_MM, PIXEL_MM))
     assert network.seen[1] > network.seen[0] > network.seen[2]
 
 
@@ -187,7 +189,7 @@ def test_a_lone_slice_beside_the_bodies_is_seen_smaller_if_more_of_it_is_then_su
     give_looks(monkeypatch, looks)
     array_sra = np.tile(np.arange(60.0), (slices, 60, 1))
     factor = 0.8 if changed else 1.0
-    found = believable_spacing(SureAtTrueSize(), array_sra, (4.0, 1.0, 1.0), spec())
+    found = believable_spacing(Viewer(SureAtTrueSize(), spec()), array_sra, (4.0, 1.0, 1.0))
     assert found == pytest.approx((4.0, factor, factor))
 
 
@@ -197,14 +199,14 @@ def test_of_several_sizes_beside_the_bodies_that_which_is_sure_of_most_is_taken(
     looks[1 + 2 * FACTORS.index(0.65) + 1] = (0.7, 420)  # 994 mm2 as stated
     give_looks(monkeypatch, looks)
     array_sra = np.tile(np.arange(60.0), (1, 60, 1))
-    found = believable_spacing(SureAtTrueSize(), array_sra, (4.0, 1.0, 1.0), spec())
+    found = believable_spacing(Viewer(SureAtTrueSize(), spec()), array_sra, (4.0, 1.0, 1.0))
     assert found == pytest.approx((4.0, 0.8, 0.8))
 
 
 def test_rows_alone_or_larger_pixels_are_not_believed_beside_the_bodies(monkeypatch):
     give_looks(monkeypatch, [(0.5, 600), *[(0.6, 2400), (0.4, 100)] * 3, *[(0.6, 2400)] * 4])
     array_sra = np.tile(np.arange(60.0), (1, 60, 1))
-    assert believable_spacing(SureAtTrueSize(), array_sra, (4.0, 1.0, 1.0), spec()) == (4.0, 1.0, 1.0)
+    assert believable_spacing(Viewer(SureAtTrueSize(), spec()), array_sra, (4.0, 1.0, 1.0)) == (4.0, 1.0, 1.0)
 
 
 def test_a_slice_that_shows_little_bone_tells_nothing():
@@ -220,15 +222,8 @@ def test_a_middle_slice_of_one_value_tells_nothing():
     network = SureAtTrueSize()
     array_sra = np.zeros((3, 40, 40), np.int16)
     array_sra[0] = np.arange(40)
-    assert believable_spacing(network, array_sra, (4.0, 1.0, 1.0), spec()) == (4.0, 1.0, 1.0)
+    assert believable_spacing(Viewer(network, spec()), array_sra, (4.0, 1.0, 1.0)) == (4.0, 1.0, 1.0)
     assert network.calls == 0
-
-
-def test_share_sure_counts_pixels_by_their_probability_of_being_a_structure():
-    sure, half, background = [0.0, 1.0, 0.0, 0.0], [0.5, 0.5, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0]
-    pixels = torch.tensor([[sure, half, background]]).permute(2, 0, 1)[None]
-    assert share_sure(pixels) == pytest.approx((1 / 1.5, 1.0))
-    assert share_sure(torch.tensor(background)[None, :, None, None]) == (0.0, 0.0)
 
 
 def test_a_volume_with_a_wrong_header_is_segmented_as_it_looks_and_the_reader_told():

@@ -125,3 +125,24 @@ def test_the_report_is_plain_json(volume):
     warnings = find_warnings(instances, InstanceResult(boxes(), [], CUT_SPINE), volume.geometry)
     assert json.loads(json.dumps([instances, warnings])) == [instances, warnings]
     assert to_canonical(volume).array_sra.shape == boxes().shape
+
+
+@pytest.mark.parametrize(
+    ("rows", "row_mm", "beside_bodies", "told"),
+    [(201, 1.0, False, True), (199, 1.0, False, False), (101, 2.0, False, True), (201, 1.0, True, False)],
+)
+def test_few_vertebrae_in_a_tall_image_are_told(rows, row_mm, beside_bodies, told):
+    geometry = paint_volume(PIR, np.zeros((5, rows, 21), np.uint8), (4.0, row_mm, 0.75))[0].geometry
+    labels_sra = np.zeros((5, rows, 21), np.uint8)
+    labels_sra[2, 40:50, 5:9], labels_sra[2, 60:70, 5:9] = 2, 1
+    instances = describe_instances(labels_sra, None, geometry)
+    result = InstanceResult(labels_sra, [], beside_bodies=beside_bodies)
+    assert (("few_vertebrae", None) in codes(find_warnings(instances, result, geometry))) == told
+
+
+def test_exchanged_sides_are_told(volume):
+    instances = describe_instances(boxes(), None, volume.geometry)
+    result = InstanceResult(boxes(), [])
+    assert codes(find_warnings(instances, result, volume.geometry, is_exchanged=True)) == [
+        ("front_back", None)
+    ]

@@ -7,29 +7,18 @@ more, and tells less; but then its discs and bodies are where they are, and thei
 """
 
 from collections.abc import Sequence
-from itertools import islice
-from typing import NamedTuple
 
 import numpy as np
-import torch
 
 from spider2d.data.normalise import fit_window
-from spider2d.data.plane import neighbour_indices
-from spider2d.data.prepare import prepare_stack
-from spider2d.inference.body_size import BodySize, measure_bodies, true_size_factors
-from spider2d.inference.slicewise import predict_slices
-from spider2d.labels import BACKGROUND
-from spider2d.models.spec import ModelSpec
+from spider2d.inference.body_size import true_size_factors
+from spider2d.inference.look import MIN_SURE_MM2, Look, Spacing, Viewer
 
-Spacing = tuple[float, float, float]
-"""Distance of slices, rows and columns in mm."""
-
-SURE_PROBABILITY = 0.9
 WELL_READ = 0.855
-"""From this sureness on (see ``share_sure``) the header is believed without a look at other sizes."""
-MIN_SURENESS, MIN_SURE_MM2 = 0.65, 2500.0
-"""What another size must reach to be believed instead, and how much must be surely a structure (body and disc
-have about 1000 mm2). Slices beside the bodies have less: see ``BESIDE_BODIES_RATIO``."""
+"""From this sureness on (see ``look.share_sure``) the header is believed without a look at other sizes."""
+MIN_SURENESS = 0.65
+"""What another size must reach to be believed instead, with ``MIN_SURE_MM2``. Slices beside the bodies have
+less: see ``BESIDE_BODIES_RATIO``."""
 MIN_GAIN, MIN_GAIN_LARGER = 0.025, 0.08
 """By how much it must exceed the stated size, and by how much if it is larger: what is seen larger has less
 rim, of which no network is sure."""
@@ -46,57 +35,29 @@ covers the first times as much of the picture and at least the second (mm2 as st
 that which is sure of most is taken."""
 
 
-class Look(NamedTuple):
-    """What a size gives: the share of ``share_sure``, how many mm2 of that size are sure, and the bodies."""
-
-    share: float
-    sure_mm2: float
-    bodies: BodySize | None = None
-
-
-def believable_spacing(
-    network: torch.nn.Module,
-    array_sra: np.ndarray,
-    spacing_sra_mm: Spacing,
-    spec: ModelSpec,
-    device: str = "cpu",
-    precision: str = "fp32",
-) -> Spacing:
+def believable_spacing(viewer: Viewer, array_sra: np.ndarray, spacing_sra_mm: Spacing) -> Spacing:
     """Return the spacing with the pixel size the image seems to have: the stated one without good reason.
 
     Args:
-        network: Network in evaluation mode on ``device``.
+        viewer: How the network looks at it.
         array_sra: Canonical image (slice, row, column), not constant; its middle slice is looked at. One that
             holds a single value tells nothing.
         spacing_sra_mm: Its spacing as stated.
-        spec: What the network expects.
-        device: Torch device of the network.
-        precision: "fp32" or "bf16".
     """
     slice_mm, row_mm, column_mm = spacing_sra_mm
-    middle = len(array_sra) // 2
-    if array_sra[middle].min() == array_sra[middle].max():
+    middle = array_sra[len(array_sra) // 2]
+    if middle.min() == middle.max():
         return spacing_sra_mm
     window = fit_window(array_sra)
-    needed = neighbour_indices(len(array_sra), slice_mm, middle, spec.channel_offsets_mm)
-    first = min(*needed, middle)
-    seen_sra = array_sra[first : max(*needed, middle) + 1]
-
-    def look(spacing: Spacing) -> Look:
-        stack_shw, _ = prepare_stack(seen_sra, spacing, spec.pixel_size_mm, window=window)
-        batches = predict_slices(network, stack_shw, slice_mm, spec, 1, device=device, precision=precision)
-        probabilities = next(islice(batches, middle - first, None)).probabilities
-        share, pixels = share_sure(probabilities)
-        classes_rc = probabilities[0].argmax(dim=0).byte().cpu().numpy()
-        bodies = measure_bodies(classes_rc, spec.pixel_size_mm, slice_mm)
-        return Look(share, pixels * spec.pixel_size_mm**2, bodies)
 
     def look_at(factors_rc: Sequence[tuple[float, float]]) -> dict[Spacing, Look]:
         sizes = [(slice_mm, row_mm * f, column_mm * g) for f, g in factors_rc]
         extents_mm = {size: np.multiply(array_sra.shape, size)[1:].max() for size in sizes}
-        return {size: look(size) for size in sizes if extents_mm[size] <= MAX_SEEN_MM}
+        return {
+            size: viewer.look(array_sra, size, window) for size in sizes if extents_mm[size] <= MAX_SEEN_MM
+        }
 
-    stated = look(spacing_sra_mm)
+    stated = viewer.look(array_sra, spacing_sra_mm, window)
     for spacing, seen in look_at(true_size_factors(stated.bodies)).items():  # one at most
         if seen.bodies and not true_size_factors(seen.bodies) and seen.share >= stated.share - MAX_LOSS:
             return spacing
@@ -135,15 +96,3 @@ def _surer_beside_bodies(
 def _min_gain(spacing: Spacing, stated: Spacing) -> float:
     """Return by how much a size must be surer than the stated one; larger ones (by area) by more."""
     return MIN_GAIN if np.prod(spacing) < np.prod(stated) else MIN_GAIN_LARGER
-
-
-def share_sure(probabilities: torch.Tensor) -> tuple[float, float]:
-    """Return how much of what may be a structure is surely one (0-1; 0 where nothing is), and its pixels.
-
-    Args:
-        probabilities: (B, 4, H, W), class 0 is the background. Pixels count by the probability that they
-            are not background.
-    """
-    structure = 1 - probabilities[:, BACKGROUND]
-    sure = (structure * (probabilities.amax(dim=1) > SURE_PROBABILITY)).sum()
-    return float(sure / structure.sum().clamp(min=1e-6)), float(sure)

@@ -17,6 +17,9 @@ from spider2d.labels import CANAL, CLASS_NAMES, VERTEBRA, class_of_label
 
 LOW_CONFIDENCE = 0.75
 """Instances with a lower mean probability are warned of."""
+TALL_MM, MAX_MM_PER_VERTEBRA = 200.0, 100.0
+"""Images taller than both this and this for each vertebra found should show more of them (172 real ones: at
+most 75 mm per labelled vertebra)."""
 KNOWN_SLICE_SPACING_MM = (0.85, 9.7)
 KNOWN_PIXEL_SIZE_MM = (0.23, 1.25)
 """Spacings of the public SPIDER series, rounded outwards: what the program is made for."""
@@ -114,6 +117,7 @@ def find_warnings(
     result: InstanceResult,
     geometry: Geometry,
     seen_sra_mm: tuple[float, float, float] | None = None,
+    is_exchanged: bool = False,
 ) -> list[dict[str, Any]]:
     """Return what a reader should know before trusting the masks.
 
@@ -122,6 +126,7 @@ def find_warnings(
         result: What ``label_instances`` returned.
         geometry: The grid of the input.
         seen_sra_mm: The spacing the image was segmented with; None = the grid's.
+        is_exchanged: Whether front and back seem to be exchanged.
 
     Returns:
         Dicts with code (for programs), label (the instance, or None for the volume) and message.
@@ -129,6 +134,9 @@ def find_warnings(
     warnings = _spacing_warnings(geometry)
     if seen_sra_mm is not None and tuple(seen_sra_mm) != tuple(geometry.spacing_sra_mm):
         warnings.append(_pixel_size_warning(geometry.spacing_sra_mm, seen_sra_mm))
+    if is_exchanged:
+        message = "the image looks more like a spine with front and back exchanged: check its directions"
+        warnings.append(_warning("front_back", message))
     vertebrae = [instance["label"] for instance in instances if instance["class"] == CLASS_NAMES[VERTEBRA]]
     if not instances:
         message = "no structure found; is this a sagittal lumbar-spine MRI?"
@@ -138,6 +146,8 @@ def find_warnings(
     if result.topmost_incomplete and vertebrae:
         message = "the field of view cuts the topmost vertebra"
         warnings.append(_warning("topmost_vertebra_cut", message, max(vertebrae)))
+    if not result.beside_bodies:
+        warnings += _few_vertebrae_warnings(len(vertebrae), geometry)
     if result.spine is not None:
         warnings += [_warning(doubt.code, doubt.message, doubt.label) for doubt in find_doubts(result.spine)]
     for instance in instances:
@@ -147,6 +157,17 @@ def find_warnings(
             )
             warnings.append(_warning("low_confidence", message, instance["label"]))
     return warnings + [_warning("instances", note) for note in result.notes]
+
+
+def _few_vertebrae_warnings(n_vertebrae: int, geometry: Geometry) -> list[dict[str, Any]]:
+    height_mm = geometry.shape_sra[1] * geometry.spacing_sra_mm[1]
+    if height_mm <= max(TALL_MM, n_vertebrae * MAX_MM_PER_VERTEBRA):
+        return []
+    message = (
+        f"only {n_vertebrae} of the vertebrae that an image {height_mm:.0f} mm tall should show: is it a "
+        "sagittal lumbar-spine MRI, and does the header say how it lies?"
+    )
+    return [_warning("few_vertebrae", message)]
 
 
 def _spacing_warnings(geometry: Geometry) -> list[dict[str, Any]]:

@@ -12,7 +12,9 @@ import torch
 from spider2d.data.prepare import prepare_stack, rows_with_image
 from spider2d.data.volume import Volume, from_canonical, to_canonical
 from spider2d.errors import VolumeError
+from spider2d.inference.front_back import is_front_back_exchanged
 from spider2d.inference.instances import label_instances
+from spider2d.inference.look import Viewer
 from spider2d.inference.pixel_check import believable_spacing
 from spider2d.inference.predict import forward_size, predict_stack
 from spider2d.inference.report import describe_instances, find_warnings
@@ -96,10 +98,13 @@ def segment_volume(
     watch = Stopwatch()
     array_sra, spacing_sra_mm = to_canonical(volume)
     _check_extent(array_sra.shape, spacing_sra_mm)
-    if isinstance(spec, ModelSpec) and not options.trust_pixel_size:
-        with watch.stage("pixel size"):
-            run = {"device": options.device, "precision": options.precision}
-            spacing_sra_mm = believable_spacing(network, array_sra, spacing_sra_mm, spec, **run)
+    is_exchanged = False
+    if isinstance(spec, ModelSpec):
+        viewer = Viewer(network, spec, options.device, options.precision)
+        with watch.stage("header check"):
+            if not options.trust_pixel_size:
+                spacing_sra_mm = believable_spacing(viewer, array_sra, spacing_sra_mm)
+            is_exchanged = is_front_back_exchanged(viewer, array_sra, spacing_sra_mm)
     with watch.stage("prepare"):
         stack_shw, window = prepare_stack(array_sra, spacing_sra_mm, spec.pixel_size_mm)
     wanted = options.test_time_augmentation
@@ -118,7 +123,7 @@ def segment_volume(
         class_volume = restack(_timed(batches, watch), array_sra.shape, spec.offset_head)
     watch.seconds["restack"] -= watch.seconds["network"]
     extra = {"intensity_window": [window.low, window.high], "test_time_augmentation": augmented}
-    return label_classes(volume, class_volume, watch, extra, spacing_sra_mm)
+    return label_classes(volume, class_volume, watch, extra, spacing_sra_mm, is_exchanged)
 
 
 def label_classes(
@@ -127,6 +132,7 @@ def label_classes(
     watch: Stopwatch | None = None,
     extra: dict[str, Any] | None = None,
     seen_sra_mm: tuple[float, float, float] | None = None,
+    is_exchanged: bool = False,
 ) -> Segmentation:
     """Turn a class map, whoever predicted it, into SPIDER labels on the volume's own grid and a report.
 
@@ -136,6 +142,7 @@ def label_classes(
         watch: Seconds of the stages so far; None = this is the first.
         extra: Entries of the report that the prediction adds.
         seen_sra_mm: Spacing the image was seen with, where the header's is not believed; None = the header's.
+        is_exchanged: Whether front and back seem to be exchanged.
 
     Raises:
         VolumeError: The class map does not lie on the volume's grid.
@@ -162,7 +169,7 @@ def label_classes(
         "seen_spacing_sra_mm": [round(float(mm), 5) for mm in seen_sra_mm],
         **(extra or {}),
         "instances": instances,
-        "warnings": find_warnings(instances, result, volume.geometry, seen_sra_mm),
+        "warnings": find_warnings(instances, result, volume.geometry, seen_sra_mm, is_exchanged),
         "seconds": watch.seconds,
     }
     return Segmentation(labels, report)
