@@ -44,7 +44,7 @@ class SegmentOptions:
         batch_pixels: Pixels per forward pass; None chooses by the device's memory.
         test_time_augmentation: Average over variants of each slice; None = where there is a single one, which
             gains most by it and takes no time.
-        trust_pixel_size: Believe the header's pixel size, whatever the image looks like (3D networks do).
+        trust_pixel_size: Believe the header, whatever the image looks like (3D networks do).
     """
 
     device: str = "cpu"
@@ -99,11 +99,10 @@ def segment_volume(
     array_sra, spacing_sra_mm = to_canonical(volume)
     _check_extent(array_sra.shape, spacing_sra_mm)
     is_exchanged = False
-    if isinstance(spec, ModelSpec):
+    if isinstance(spec, ModelSpec) and not options.trust_pixel_size:
         viewer = Viewer(network, spec, options.device, options.precision)
         with watch.stage("header check"):
-            if not options.trust_pixel_size:
-                spacing_sra_mm = believable_spacing(viewer, array_sra, spacing_sra_mm)
+            spacing_sra_mm = believable_spacing(viewer, array_sra, spacing_sra_mm)
             is_exchanged = is_front_back_exchanged(viewer, array_sra, spacing_sra_mm)
     with watch.stage("prepare"):
         stack_shw, window = prepare_stack(array_sra, spacing_sra_mm, spec.pixel_size_mm)
