@@ -40,7 +40,7 @@ def test_report_counts_what_was_painted():
     assert by_label[100]["class"] == "canal"
     assert min(instance["confidence"] for instance in report["instances"]) > 0.99
     assert report["shape_sra"] == list(classes_sra.shape)
-    assert list(report["seconds"]) == ["pixel size", "prepare", "network", "restack", "instances", "report"]
+    assert list(report["seconds"]) == ["header check", "prepare", "network", "restack", "instances", "report"]
     assert all(seconds >= 0 for seconds in report["seconds"].values())
 
 
