@@ -51,11 +51,11 @@ def read_places(file: Path) -> list[Place]:
     """
     try:
         header = pydicom.dcmread(file, stop_before_pixels=True)
+        size_rc = int(header.get("Rows") or 0), int(header.get("Columns") or 0)
+        n_frames = int(header.get("NumberOfFrames") or 1)
     except (pydicom.errors.InvalidDicomError, EOFError, struct.error, ValueError) as error:
         raise VolumeError(f"{file}: its DICOM header cannot be read ({error}). Export it again.") from error
-    size_rc = int(header.get("Rows", 0)), int(header.get("Columns", 0))
     frames = header.get("PerFrameFunctionalGroupsSequence")
-    n_frames = int(header.get("NumberOfFrames") or 1)
     if not frames and n_frames == 1:
         return [_place(header, size_rc, file)]
     if len(frames or ()) != n_frames:
