@@ -1,5 +1,7 @@
 """The steps of the instance labelling, each on shapes one can check on paper."""
 
+import warnings
+
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -230,3 +232,12 @@ def test_offsets_decide_where_bone_does_not():
 def test_without_boundaries_all_bone_is_one_level():
     bone, _ = two_processes(14.0, gap=False)
     assert not assign_levels(bone, []).any()
+
+
+def test_two_rows_far_apart_make_a_straight_line():
+    classes_sra = np.zeros((1, 200, 60), np.uint8)
+    classes_sra[0, 20, 20:41], classes_sra[0, 150, 30:51] = VERTEBRA, VERTEBRA
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # a curve through fewer points than it has terms is warned of
+        frame = fit_spine(classes_sra, (4.0, 1.0, 1.0))
+    np.testing.assert_allclose(frame.centre_sc_mm[[20, 85, 150], 1], [30, 35, 40], atol=0.1)

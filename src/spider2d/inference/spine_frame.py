@@ -210,7 +210,7 @@ def _fit_curve(
     row: np.ndarray, value: np.ndarray, weight: np.ndarray, degree: int, at_row: np.ndarray
 ) -> np.ndarray:
     fitted = np.polynomial.Polynomial.fit(
-        row, value, degree, w=np.sqrt(weight), domain=[row[0], row[-1] + 1e-3]
+        row, value, min(degree, len(row) - 1), w=np.sqrt(weight), domain=[row[0], row[-1] + 1e-3]
     )
     return fitted(np.clip(at_row, row[0], row[-1]))
 
