@@ -1,11 +1,11 @@
-"""Make the shipped checkpoint from nothing: phantoms to validate by, 14 trainings on random ones, export.
+"""Make the shipped checkpoint from nothing: phantoms to validate by, 17 trainings on random ones, export.
 
 Runs the documented commands one after the other; a stopped run goes on where it was. How long the training
 takes stands in weights/README.md. From the fourth on each training starts from the mean of the start and the
-end of the one before, from the twelfth on from the mean of all results from the seventh on; the mean of
-these is exported. With --gpu it is one training in large batches, for a GPU and many cores, whose end is
-exported to WORK (the shipped file is better); its 12 workers take some 15 GB of memory and 4 GB of shared
-memory. With --checkpoint only the export is done.
+end of the one before, from the twelfth on from the mean of all results from the seventh on; the mean of the
+last three results is exported. With --gpu it is one training in large batches, for a GPU and many cores,
+whose end is exported to WORK (the shipped file is better); its 12 workers take some 15 GB of memory and 4 GB
+of shared memory. With --checkpoint only the export is done.
 """
 
 import argparse
@@ -26,6 +26,16 @@ LONGER_SERIES = (*SMALLER_RATE, "data.synthetic.samples_per_series=20")
 LONGER_AVERAGE = (*LONGER_SERIES, "optimiser.ema_decay=0.998")
 MORE_BESIDE = (*LONGER_AVERAGE, "data.beside_bodies_fraction=0.4", "loss.slice_dice=1.5")
 GENTLE = (*MORE_BESIDE, "optimiser.learning_rate=7e-4")
+OTHER_ASPECTS = (*GENTLE, "augment.aspect=1.5")
+COARSE = (*OTHER_ASPECTS, "augment.low_resolution=0.35", "augment.noise=0.25")
+COARSER = (
+    *OTHER_ASPECTS,
+    "augment.low_resolution=0.5",
+    "augment.noise=0.4",
+    "augment.blur=0.3",
+    "augment.ringing=0.15",
+    "augment.bias_field=0.3",
+)
 LATER_TRAININGS = (
     ("training.steps=17500", "seed=2", *SMALLER_RATE),
     ("training.steps=12500", "seed=5", *LONGER_SERIES),
@@ -45,15 +55,18 @@ LATER_TRAININGS = (
     ("training.steps=7000", "seed=71", *GENTLE),
     ("training.steps=7000", "seed=73", *GENTLE),
     ("training.steps=7000", "seed=74", *GENTLE),
-    ("training.steps=7000", "seed=79", *GENTLE, "augment.aspect=1.5"),
+    ("training.steps=7000", "seed=79", *OTHER_ASPECTS),
+    ("training.steps=7000", "seed=83", *COARSE),
+    ("training.steps=6500", "seed=97", *COARSER),
+    ("training.steps=7000", "seed=101", *COARSE, "model.feature_mix=0.5"),
 )
 """Settings of the trainings that go on from former ones."""
 FIRST_FROM_A_MEAN = 4
 """From this training on each starts from the mean of the weights before and after the last one."""
-FIRST_AVERAGED = 7
-"""The results from this training on are averaged for the exported file."""
-FIRST_FROM_ALL = 12
-"""From this training on each starts from the mean of the results since ``FIRST_AVERAGED``."""
+FIRST_AVERAGED, FIRST_FROM_ALL = 7, 12
+"""From the latter training on each starts from the mean of the results since the former."""
+N_EXPORTED = 3
+"""So many of the last results are averaged for the exported file."""
 ON_A_GPU = (
     "training.steps=4700",
     "training.batch_size=48",
@@ -79,7 +92,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--work", type=Path, default=Path("synthetic"), help="folder for data and training run"
     )
-    parser.add_argument("--gpu", action="store_true", help="one training in large batches instead of 14")
+    parser.add_argument("--gpu", action="store_true", help="one training in large batches instead of 17")
     parser.add_argument(
         "--checkpoint", type=Path, nargs="+", help="export this one, or the mean of several, without training"
     )
@@ -104,11 +117,11 @@ def train_on_gpu(work: Path) -> list[Path]:
     """Train once, in large batches; return what to export.
 
     Raises:
-        ConfigError: There is no GPU, without which this takes longer than the 14 trainings.
+        ConfigError: There is no GPU, without which this takes longer than the 17 trainings.
     """
     if not torch.cuda.is_available():
         raise ConfigError(
-            "found no GPU that torch can use; without --gpu 14 smaller trainings make the weights"
+            "found no GPU that torch can use; without --gpu 17 smaller trainings make the weights"
         )
     slices, run = make_slices(work), work / "run_gpu"
     cli.run_step("Training on random phantoms", training_command(slices, run, ON_A_GPU))
@@ -131,7 +144,7 @@ def train(work: Path) -> list[Path]:
         cli.run_step("Training goes on", command)
         start, end = begin, run / "last.pt"
         ends.append(end)
-    return ends[FIRST_AVERAGED - 1 :]
+    return ends[-N_EXPORTED:]
 
 
 def training_command(slices: Path, run: Path, settings: Sequence[str] = ()) -> list[str]:

@@ -128,15 +128,15 @@ def test_the_report_is_plain_json(volume):
 
 
 @pytest.mark.parametrize(
-    ("rows", "row_mm", "beside_bodies", "told"),
-    [(201, 1.0, False, True), (199, 1.0, False, False), (101, 2.0, False, True), (201, 1.0, True, False)],
+    ("slices", "rows", "row_mm", "told"),
+    [(2, 201, 1.0, True), (2, 199, 1.0, False), (2, 101, 2.0, True), (1, 201, 1.0, False)],
 )
-def test_few_vertebrae_in_a_tall_image_are_told(rows, row_mm, beside_bodies, told):
-    geometry = paint_volume(PIR, np.zeros((5, rows, 21), np.uint8), (4.0, row_mm, 0.75))[0].geometry
-    labels_sra = np.zeros((5, rows, 21), np.uint8)
-    labels_sra[2, 40:50, 5:9], labels_sra[2, 60:70, 5:9] = 2, 1
+def test_few_vertebrae_in_a_tall_volume_are_told(slices, rows, row_mm, told):
+    geometry = paint_volume(PIR, np.zeros((slices, rows, 21), np.uint8), (4.0, row_mm, 0.75))[0].geometry
+    labels_sra = np.zeros((slices, rows, 21), np.uint8)
+    labels_sra[0, 40:50, 5:9], labels_sra[0, 60:70, 5:9] = 2, 1
     instances = describe_instances(labels_sra, None, geometry)
-    result = InstanceResult(labels_sra, [], beside_bodies=beside_bodies)
+    result = InstanceResult(labels_sra, [])
     assert (("few_vertebrae", None) in codes(find_warnings(instances, result, geometry))) == told
 
 

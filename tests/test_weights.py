@@ -91,14 +91,14 @@ def test_training_steps_are_documented_commands(monkeypatch, tmp_path):
     commands, means = [], []
     monkeypatch.setattr(make_weights.cli, "run_step", lambda title, command: commands.append(command))
     monkeypatch.setattr(make_weights, "export", lambda paths, output: means.append((paths, output)))
-    runs = ("run", *(f"run_{number}" for number in range(2, 15)))
+    runs = ("run", *(f"run_{number}" for number in range(2, 18)))
     last = [tmp_path / name / "last.pt" for name in runs]
-    mean = {number: tmp_path / f"mean_{number}.pt" for number in range(4, 15)}
-    assert make_weights.train(tmp_path) == last[6:]
+    mean = {number: tmp_path / f"mean_{number}.pt" for number in range(4, 18)}
+    assert make_weights.train(tmp_path) == last[-3:]
     assert [command[0] for command in commands] == [
         "preprocessing/make_phantom.py",
         "preprocessing/extract_slices.py",
-        *["src/train.py"] * 14,
+        *["src/train.py"] * 17,
     ]
     arguments = [load_script("src/train.py").parse_args(command[1:]) for command in commands[2:]]
     assert all(training.config.is_file() and not training.resume for training in arguments)
@@ -106,12 +106,12 @@ def test_training_steps_are_documented_commands(monkeypatch, tmp_path):
     assert [config.init for config in configs] == [None, *last[:2], *mean.values()]
     assert means[0] == ([last[1], last[2]], mean[4])
     assert means[1:8] == [([mean[n], last[n - 1]], mean[n + 1]) for n in range(4, 11)]
-    assert means[8:] == [(last[6 : n - 1], mean[n]) for n in (12, 13, 14)]
-    assert len({config.seed for config in configs}) == 14  # other phantoms
+    assert means[8:] == [(last[6 : n - 1], mean[n]) for n in range(12, 18)]
+    assert len({config.seed for config in configs}) == 17  # other phantoms
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "last.pt").touch()
     make_weights.train(tmp_path)
-    assert [command[-1] == "--resume" for command in commands[18:]] == [True, *[False] * 13]
+    assert [command[-1] == "--resume" for command in commands[21:]] == [True, *[False] * 16]
 
 
 def test_a_gpu_trains_once_in_large_batches(monkeypatch, tmp_path):

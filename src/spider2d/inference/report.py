@@ -146,7 +146,7 @@ def find_warnings(
     if result.topmost_incomplete and vertebrae:
         message = "the field of view cuts the topmost vertebra"
         warnings.append(_warning("topmost_vertebra_cut", message, max(vertebrae)))
-    if not result.beside_bodies:
+    if geometry.shape_sra[0] > 1:  # a single slice may lie beside most of them
         warnings += _few_vertebrae_warnings(len(vertebrae), geometry)
     if result.spine is not None:
         warnings += [_warning(doubt.code, doubt.message, doubt.label) for doubt in find_doubts(result.spine)]

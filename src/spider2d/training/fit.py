@@ -135,7 +135,9 @@ def build_spec(config: AnyTrainConfig, data: RunData) -> NetworkSpec:
     Raises:
         ConfigError: The network does not fit the samples.
     """
-    tree = config.model.model_dump(exclude={"encoder_weights"}) | {"pixel_size_mm": data.pixel_size_mm}
+    tree = config.model.model_dump(exclude={"encoder_weights", "feature_mix"}) | {
+        "pixel_size_mm": data.pixel_size_mm
+    }
     if isinstance(config, TrainConfig):
         tree["channel_offsets_mm"] = config.data.channel_offsets_mm
     else:

@@ -15,6 +15,7 @@ from spider2d.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from spider2d.data.slices import EXTRACT_COMMAND
 from spider2d.errors import CheckpointError, ConfigError
 from spider2d.models.build import build_network, put_on
+from spider2d.models.feature_mix import add_feature_mix
 from spider2d.models.input_channels import fit_input_channels
 from spider2d.models.spec import ModelSpec, NetworkSpec
 from spider2d.training.ema import build_ema
@@ -83,6 +84,8 @@ def new_state(
     network = build_network(spec, config.model.encoder_weights if pretrained else None)
     if initial is not None:
         _load_initial_weights(network, spec, initial, config.init)
+    if isinstance(config, TrainConfig) and config.model.feature_mix:
+        add_feature_mix(network, config.model.feature_mix)
     network = put_on(network, spec, device).train()
     return TrainingState(
         spec,

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from spider2d.config import ConfigModel, check_config, name_source, read_tree
-from spider2d.data.data_config import AugmentConfig, DataConfig, VolumeDataConfig
+from spider2d.data.data_config import AugmentConfig, DataConfig, Probability, VolumeDataConfig
 from spider2d.models.losses import LossConfig
 from spider2d.models.spec import Channels
 from spider2d.models.volume_spec import Unet3dNetwork, UnetrNetwork, spec_class
@@ -25,6 +25,8 @@ class NetworkConfig(ConfigModel):
         offset_head: Whether the network also learns the offsets to the vertebrae's centres.
         encoder_weights: Pretrained encoder weights, such as "imagenet" (downloaded once); null = none. Not
             looked at where a training starts from a checkpoint (``init``).
+        feature_mix: Probability with which early features take on statistics of other samples while the
+            network trains (see `spider2d.models.feature_mix`); it is no property of the trained network.
     """
 
     architecture: Literal["unet2d"] = "unet2d"
@@ -32,6 +34,7 @@ class NetworkConfig(ConfigModel):
     decoder_channels: tuple[Channels, Channels, Channels, Channels, Channels] = (128, 64, 32, 16, 16)
     offset_head: bool = True
     encoder_weights: str | None = None
+    feature_mix: Probability = 0.0
 
 
 class OptimiserConfig(ConfigModel):
