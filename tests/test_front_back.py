@@ -6,7 +6,7 @@ from painted_spine import LPS, ReadsIntensities, paint_volume, spec
 from spider2d.data.volume import from_canonical, to_canonical
 from spider2d.inference import look
 from spider2d.inference.front_back import MIN_GAIN, is_front_back_exchanged
-from spider2d.inference.look import MIN_SURE_MM2, Viewer, share_sure
+from spider2d.inference.look import MIN_SURE_MM2, Look, Viewer, share_sure
 from spider2d.inference.segment import segment_volume
 from spider2d.labels import CANAL, VERTEBRA
 
@@ -42,11 +42,12 @@ def test_a_volume_with_front_and_back_exchanged_is_told(is_exchanged):
 )
 def test_the_mirrored_slice_must_be_surer_of_enough(monkeypatch, stated, other, is_exchanged):
     plan = spec()
-    looks = iter([(share, mm2 / plan.pixel_size_mm**2) for share, mm2 in (stated, other)])
-    monkeypatch.setattr(look, "share_sure", lambda _: next(looks))
+    monkeypatch.setattr(look, "share_sure", lambda _: (other[0], other[1] / plan.pixel_size_mm**2))
     array_sra, spacing_sra_mm = to_canonical(paint_volume(LPS)[0])
     viewer = Viewer(ReadsIntensities(), plan)
-    assert is_front_back_exchanged(viewer, array_sra, spacing_sra_mm) == is_exchanged
+    found = is_front_back_exchanged(viewer, array_sra, spacing_sra_mm, Look(*stated))
+    assert found == is_exchanged
+    assert not is_front_back_exchanged(viewer, array_sra, spacing_sra_mm, None)
 
 
 def test_share_sure_counts_pixels_by_their_probability_of_being_a_structure():

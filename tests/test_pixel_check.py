@@ -38,7 +38,7 @@ def stated(row_factor, column_factor):
 
 def look(volume, network):
     array_sra, spacing_sra_mm = to_canonical(volume)
-    return believable_spacing(Viewer(network, spec()), array_sra, spacing_sra_mm)
+    return believable_spacing(Viewer(network, spec()), array_sra, spacing_sra_mm)[0]
 
 
 def give_looks(monkeypatch, looks):
@@ -154,7 +154,11 @@ def test_a_slice_of_hardly_more_than_one_value_does_no_harm(value):
     array_sra = np.full((3, 60, 60), 7, np.int16)
     array_sra[::2, 10:50] = np.arange(60)
     array_sra[1, 31, 31] = value
-    assert believable_spacing(Viewer(SureAtTrueSize(), spec()), array_sra, (4.0, 1.0, 1.0)) == (4.0, 1.0, 1.0)
+    assert believable_spacing(Viewer(SureAtTrueSize(), spec()), array_sra, (4.0, 1.0, 1.0))[0] == (
+        4.0,
+        1.0,
+        1.0,
+    )
 
 
 def test_neighbouring_slices_are_seen_by_networks_that_look_at_them():
@@ -189,7 +193,7 @@ def test_a_lone_slice_beside_the_bodies_is_seen_smaller_if_more_of_it_is_then_su
     give_looks(monkeypatch, looks)
     array_sra = np.tile(np.arange(60.0), (slices, 60, 1))
     factor = 0.8 if changed else 1.0
-    found = believable_spacing(Viewer(SureAtTrueSize(), spec()), array_sra, (4.0, 1.0, 1.0))
+    found, _ = believable_spacing(Viewer(SureAtTrueSize(), spec()), array_sra, (4.0, 1.0, 1.0))
     assert found == pytest.approx((4.0, factor, factor))
 
 
@@ -199,14 +203,18 @@ def test_of_several_sizes_beside_the_bodies_that_which_is_sure_of_most_is_taken(
     looks[1 + 2 * FACTORS.index(0.65) + 1] = (0.7, 420)  # 994 mm2 as stated
     give_looks(monkeypatch, looks)
     array_sra = np.tile(np.arange(60.0), (1, 60, 1))
-    found = believable_spacing(Viewer(SureAtTrueSize(), spec()), array_sra, (4.0, 1.0, 1.0))
+    found, _ = believable_spacing(Viewer(SureAtTrueSize(), spec()), array_sra, (4.0, 1.0, 1.0))
     assert found == pytest.approx((4.0, 0.8, 0.8))
 
 
 def test_rows_alone_or_larger_pixels_are_not_believed_beside_the_bodies(monkeypatch):
     give_looks(monkeypatch, [(0.5, 600), *[(0.6, 2400), (0.4, 100)] * 3, *[(0.6, 2400)] * 4])
     array_sra = np.tile(np.arange(60.0), (1, 60, 1))
-    assert believable_spacing(Viewer(SureAtTrueSize(), spec()), array_sra, (4.0, 1.0, 1.0)) == (4.0, 1.0, 1.0)
+    assert believable_spacing(Viewer(SureAtTrueSize(), spec()), array_sra, (4.0, 1.0, 1.0))[0] == (
+        4.0,
+        1.0,
+        1.0,
+    )
 
 
 def test_a_slice_that_shows_little_bone_tells_nothing():
@@ -222,7 +230,7 @@ def test_a_middle_slice_of_one_value_tells_nothing():
     network = SureAtTrueSize()
     array_sra = np.zeros((3, 40, 40), np.int16)
     array_sra[0] = np.arange(40)
-    assert believable_spacing(Viewer(network, spec()), array_sra, (4.0, 1.0, 1.0)) == (4.0, 1.0, 1.0)
+    assert believable_spacing(Viewer(network, spec()), array_sra, (4.0, 1.0, 1.0))[0] == (4.0, 1.0, 1.0)
     assert network.calls == 0
 
 

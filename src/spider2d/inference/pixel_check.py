@@ -35,8 +35,12 @@ covers the first times as much of the picture and at least the second (mm2 as st
 that which is sure of most is taken."""
 
 
-def believable_spacing(viewer: Viewer, array_sra: np.ndarray, spacing_sra_mm: Spacing) -> Spacing:
+def believable_spacing(
+    viewer: Viewer, array_sra: np.ndarray, spacing_sra_mm: Spacing
+) -> tuple[Spacing, Look | None]:
     """Return the spacing with the pixel size the image seems to have: the stated one without good reason.
+
+    With it what the network sees at this spacing is returned, None where it was not looked at.
 
     Args:
         viewer: How the network looks at it.
@@ -47,7 +51,7 @@ def believable_spacing(viewer: Viewer, array_sra: np.ndarray, spacing_sra_mm: Sp
     slice_mm, row_mm, column_mm = spacing_sra_mm
     middle = array_sra[len(array_sra) // 2]
     if middle.min() == middle.max():
-        return spacing_sra_mm
+        return spacing_sra_mm, None
     window = fit_window(array_sra)
 
     def look_at(factors_rc: Sequence[tuple[float, float]]) -> dict[Spacing, Look]:
@@ -60,14 +64,15 @@ def believable_spacing(viewer: Viewer, array_sra: np.ndarray, spacing_sra_mm: Sp
     stated = viewer.look(array_sra, spacing_sra_mm, window)
     for spacing, seen in look_at(true_size_factors(stated.bodies)).items():  # one at most
         if seen.bodies and not true_size_factors(seen.bodies) and seen.share >= stated.share - MAX_LOSS:
-            return spacing
+            return spacing, seen
     if stated.share >= WELL_READ:
-        return spacing_sra_mm
+        return spacing_sra_mm, stated
     found = look_at([(f, g) for f in FACTORS for g in (1.0, f)])
     believable = _surer(found, spacing_sra_mm, stated)
     if not believable and len(array_sra) == 1 and stated.sure_mm2 < MIN_SURE_MM2:
         believable = _surer_beside_bodies(found, spacing_sra_mm, stated)
-    return max(believable, key=believable.get, default=spacing_sra_mm)
+    best = max(believable, key=believable.get, default=spacing_sra_mm)
+    return best, found.get(best, stated)
 
 
 def _surer(found: dict[Spacing, Look], stated_mm: Spacing, stated: Look) -> dict[Spacing, float]:

@@ -102,8 +102,8 @@ def segment_volume(
     if isinstance(spec, ModelSpec) and not options.trust_pixel_size:
         viewer = Viewer(network, spec, options.device, options.precision)
         with watch.stage("header check"):
-            spacing_sra_mm = believable_spacing(viewer, array_sra, spacing_sra_mm)
-            is_exchanged = is_front_back_exchanged(viewer, array_sra, spacing_sra_mm)
+            spacing_sra_mm, seen = believable_spacing(viewer, array_sra, spacing_sra_mm)
+            is_exchanged = is_front_back_exchanged(viewer, array_sra, spacing_sra_mm, seen)
     with watch.stage("prepare"):
         stack_shw, window = prepare_stack(array_sra, spacing_sra_mm, spec.pixel_size_mm)
     wanted = options.test_time_augmentation
