@@ -47,8 +47,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--trust-pixel-size",
         action="store_true",
-        help="believe the header even where the image looks as if its pixels had another size or its front and "
-        "back were exchanged (3D networks always do)",
+        help="believe the header even where the image looks as if its pixels had another size or its front "
+        "and back were exchanged (3D networks always do)",
     )
     parser.add_argument(
         "--tta",
