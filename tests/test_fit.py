@@ -255,21 +255,18 @@ def test_init_of_another_pixel_size_is_noted(slices, straight, tmp_path, capsys)
     )
     assert "note:" not in capsys.readouterr().out
     known = load_checkpoint(straight[0] / "best.pt")
-    save_checkpoint(
-        tmp_path / "other.pt",
-        known.spec.model_copy(update={"pixel_size_mm": 0.4}),
-        known.network_state,
-        known.info,
-    )
-    fit(
-        tiny_config(slices, init=str(tmp_path / "other.pt"), training={"steps": 1}),
-        tmp_path / "b",
-        CPU,
-        StopRequest(),
-    )
-    said = capsys.readouterr().out
+
+    def said_of(**change):
+        spec = known.spec.model_copy(update=change)
+        save_checkpoint(tmp_path / "other.pt", spec, known.network_state, known.info)
+        config = tiny_config(slices, init=str(tmp_path / "other.pt"), training={"steps": 1})
+        fit(config, tmp_path / "b", CPU, StopRequest(), overwrite=True)
+        return capsys.readouterr().out
+
+    assert "note:" not in said_of(outline_level=0.7)  # how it is used, not how it was trained
+    said = said_of(pixel_size_mm=0.4, outline_level=0.7)
     assert "other.pt was trained for something else:\n  pixel_size_mm: 0.4 there" in said
-    assert "--pixel-size-mm 0.4" in said
+    assert "--pixel-size-mm 0.4" in said and "outline_level" not in said
 
 
 def test_fp16_on_a_cpu_is_refused(slices, tmp_path):

@@ -29,6 +29,7 @@ def batch_of(classes, labelled=None):
         "labelled": ALL.repeat(n, 1) if labelled is None else labelled,
         "offsets": torch.zeros(n, 2, h, w),
         "offset_mask": classes == 1,
+        "territories": torch.ones(n, h, w, dtype=torch.uint8),
     }
 
 
@@ -86,6 +87,14 @@ def test_the_dice_of_slices_pushes_only_where_it_has_a_weight():
     batch = batch_of(torch.ones(1, 2, 3, dtype=torch.long))
     plain, more = (training_loss(logits, None, batch, LossConfig(slice_dice=w)) for w in (0, 2))
     assert more.total - plain.total == pytest.approx(2 * plain.slice_dice.item(), abs=1e-5)
+
+
+def test_the_dice_of_vertebrae_leaves_out_ignored_pixels():
+    classes = torch.tensor([[[1, 1, IGNORE_CLASS, 0]]])
+    found_all = 50 * one_hot(torch.ones(1, 1, 4, dtype=torch.long))
+    config = LossConfig(instance_dice=1)
+    loss = training_loss(found_all, None, batch_of(classes), config).instance_dice
+    assert loss == pytest.approx(1 - (4 + 16) / (3 + 2 + 16), abs=1e-5)
 
 
 def test_merged_logits_keep_the_softmax_and_add_the_unlabelled_class_to_the_background():
@@ -154,10 +163,10 @@ def test_total_is_the_weighted_sum():
     torch.manual_seed(0)
     classes = torch.randint(0, 4, (2, 8, 8))
     batch = batch_of(classes) | {"offsets": torch.randn(2, 2, 8, 8)}
-    parts = training_loss(
-        torch.randn(2, 4, 8, 8), torch.randn(2, 2, 8, 8), batch, LossConfig(dice=2, cross_entropy=3, offset=5)
-    )
-    assert parts.total == pytest.approx((2 * parts.dice + 3 * parts.cross_entropy + 5 * parts.offset).item())
+    weights = {"dice": 2, "slice_dice": 7, "instance_dice": 11, "cross_entropy": 3, "offset": 5}
+    parts = training_loss(torch.randn(2, 4, 8, 8), torch.randn(2, 2, 8, 8), batch, LossConfig(**weights))
+    expected = sum(weight * getattr(parts, name).item() for name, weight in weights.items())
+    assert parts.total.item() == pytest.approx(expected)
     assert min(parts) > 0
 
 

@@ -80,3 +80,21 @@ def test_the_native_size_itself_is_passed_through_exactly():
     volume = restack([SliceBatch([0, 1, 2], probabilities, None)], (3, 13, 11), with_offsets=False)
     np.testing.assert_array_equal(volume.classes_sra, probabilities.argmax(dim=1).numpy())
     assert volume.confidence_sra / 255 == pytest.approx(probabilities.max(dim=1).values.numpy(), abs=0.002)
+
+
+def test_vertebrae_end_at_the_wanted_share_of_their_highest_probability():
+    probabilities = torch.zeros(1, 4, 4, 6)
+    probabilities[0, 1] = torch.tensor([1.0, 0.75, 0.6, 0.4, 0.1, 0.0])
+    probabilities[0, 0] = 1 - probabilities[0, 1]
+    wide, tight = (
+        restack([SliceBatch([0], probabilities, None)], (1, 4, 6), False, level) for level in (0, 0.7)
+    )
+    assert (wide.classes_sra[0] == [1, 1, 1, 0, 0, 0]).all()
+    assert (tight.classes_sra[0] == [1, 1, 0, 0, 0, 0]).all()
+    assert (tight.confidence_sra[0] == [255, 191, 102, 153, 230, 255]).all()
+    assert (wide.confidence_sra[0] == [255, 191, 153, 153, 230, 255]).all()
+
+
+def test_discs_keep_their_outline():
+    wide, tight = (restack([ramp_batch([0])], (1, 10, 16), False, level) for level in (0, 0.9))
+    np.testing.assert_array_equal(wide.classes_sra, tight.classes_sra)

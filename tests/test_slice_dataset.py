@@ -55,6 +55,8 @@ def test_shapes_types_and_ranges(slices_dir, offsets_mm):
         assert sample["offsets"].shape == (2, 64, 32) and sample["offsets"].dtype == torch.float32
         assert torch.equal(sample["offset_mask"], sample["classes"] == VERTEBRA)
         assert not sample["offsets"][:, ~sample["offset_mask"]].any()
+        assert sample["territories"].shape == (64, 32) and sample["territories"].dtype == torch.uint8
+        assert bool(sample["territories"].all()) == bool((sample["classes"] == VERTEBRA).any())
         assert sample["labelled"].tolist() == [True] * 4
 
 

@@ -26,7 +26,8 @@ def small_series(monkeypatch):
     """Random series of few voxels, for speed; the list says which were made."""
     made = []
 
-    def make_small(seed):
+    def make_small(seed, pixel_mm):
+        assert pixel_mm == 3.0
         made.append(seed)
         return make_series(seed, "t2", (5, 120, 100), (12.0, 2.4, 2.4), wildness=1.0)
 
@@ -88,6 +89,8 @@ def test_random_grids_cover_the_spine_and_contrasts_differ():
         shape, spacing = draw_grid(rng, thin=number % 2 == 0)
         extent = np.multiply(shape, spacing)
         assert 50 < extent[0] < 115 and 215 < extent[1] < 345 and 175 < extent[2] < 305
+        assert 0.7 <= spacing[1] <= 1.0
+        assert 0.525 <= draw_grid(rng, False, 0.6)[1][1] <= 0.75
     tables = [draw_brightness(rng, "t1") for _ in range(40)]
     fat, marrow = TISSUE["subcutaneous_fat"], TISSUE["marrow"]
     assert {bool(table[fat] > table[marrow]) for table in tables} == {True, False}
@@ -105,7 +108,8 @@ def test_marrow_is_brighter_than_muscle_unless_fat_is_suppressed_or_all_is_rando
 
 def test_random_series_is_labelled_and_repeatable(monkeypatch):
     monkeypatch.setattr(
-        "spider2d.data.phantom.random_series.draw_grid", lambda rng, thin: ((5, 90, 80), (12.0, 3.2, 3.2))
+        "spider2d.data.phantom.random_series.draw_grid",
+        lambda rng, thin, pixel_mm: ((5, 90, 80), (12.0, 3.2, 3.2)),
     )
     first, second = make_random_series(7), make_random_series(7)
     np.testing.assert_array_equal(first.image_sra, second.image_sra)

@@ -17,6 +17,7 @@ from spider2d.data.augment import Augmentation, Patch, build_augmentation
 from spider2d.data.data_config import OFFSET_UNIT_MM, AugmentConfig, DataConfig
 from spider2d.data.plane import neighbour_indices
 from spider2d.data.slices import SeriesMeta, open_arrays, read_meta
+from spider2d.data.territories import nearest_instances
 from spider2d.errors import DatasetError
 from spider2d.labels import CLASS_NAMES, VERTEBRA
 
@@ -99,7 +100,8 @@ def make_sample(
         ``image`` float32 (C, H, W), 0-2. ``classes`` int64 (H, W), 0-3 or ``IGNORE_CLASS``. ``offsets``
         float32 (2, H, W): row and column distance from each vertebra pixel to the centroid of its whole
         vertebra, in units of ``OFFSET_UNIT_MM``, 0 elsewhere. ``offset_mask`` bool (H, W): where offsets
-        hold. ``labelled`` bool (4,): the classes this source labels.
+        hold. ``territories`` uint8 (H, W): the vertebra each pixel is nearest to. ``labelled`` bool (4,): the
+        classes this source labels.
     """
     index = draw_slice(rng, stack.slice_classes, config.empty_fraction, config.beside_bodies_fraction)
     # Left and right may be swapped, which one slice alone does not show.
@@ -118,6 +120,7 @@ def make_sample(
         "classes": torch.from_numpy(patch.classes.astype(np.int64)),
         "offsets": torch.from_numpy(offsets),
         "offset_mask": torch.from_numpy(offset_mask),
+        "territories": torch.from_numpy(nearest_instances(patch.instances, patch.classes == VERTEBRA)),
         "labelled": torch.tensor(stack.labelled),
     }
 

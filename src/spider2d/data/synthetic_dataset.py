@@ -72,7 +72,8 @@ class SyntheticSamples(Dataset):
             for gone in [k for k in self._pool if k[0] == stream and k[1] < oldest]:
                 del self._pool[gone]
             number = key[1] * settings.streams + stream
-            series = make_random_series(FIRST_PATIENT_SEED + self._seed * SERIES_PER_SEED + number)
+            series_seed = FIRST_PATIENT_SEED + self._seed * SERIES_PER_SEED + number
+            series = make_random_series(series_seed, self._pixel_size_mm)
             self._pool[key] = stack_phantom(series, self._pixel_size_mm)
         return self._pool[key]
 

@@ -11,8 +11,9 @@ import numpy as np
 import torch
 
 from spider2d.data.plane import resample_plane_to
+from spider2d.inference.outline import beyond_outline
 from spider2d.inference.slicewise import SliceBatch
-from spider2d.labels import BACKGROUND
+from spider2d.labels import BACKGROUND, VERTEBRA
 
 CONFIDENCE_SCALE = 255
 """Confidence is stored in whole steps of 1 / 255."""
@@ -35,13 +36,16 @@ class ClassVolume:
     offsets_rc_mm: np.ndarray | None
 
 
-def restack(batches: Iterable[SliceBatch], shape_sra: Sequence[int], with_offsets: bool) -> ClassVolume:
+def restack(
+    batches: Iterable[SliceBatch], shape_sra: Sequence[int], with_offsets: bool, outline_level: float = 0.0
+) -> ClassVolume:
     """Collect predicted slices into volumes on the native in-plane grid.
 
     Args:
         batches: Predictions, each slice once; any pixel size, the same extent in mm as the native slices.
         shape_sra: Slices, rows and columns of the native grid.
         with_offsets: Whether the batches carry offsets.
+        outline_level: Of vertebrae; see `spider2d.inference.outline`.
 
     Returns:
         The restacked volume. Slices no batch names are background with confidence 0.
@@ -54,18 +58,24 @@ def restack(batches: Iterable[SliceBatch], shape_sra: Sequence[int], with_offset
     for batch in batches:
         for position, index in enumerate(batch.slice_indices):
             offsets = None if batch.offsets_mm is None else batch.offsets_mm[position]
-            _insert_slice(volume, index, batch.probabilities[position], offsets)
+            _insert_slice(volume, index, batch.probabilities[position], offsets, outline_level)
     return volume
 
 
 def _insert_slice(
-    volume: ClassVolume, index: int, probabilities_chw: torch.Tensor, offsets_chw_mm: torch.Tensor | None
+    volume: ClassVolume,
+    index: int,
+    probabilities_chw: torch.Tensor,
+    offsets_chw_mm: torch.Tensor | None,
+    outline_level: float,
 ) -> None:
     """Write one slice's class, confidence and offsets; probabilities (4, H, W), offsets (2, H, W)."""
     size_hw = volume.classes_sra.shape[1:]
-    native = torch.from_numpy(resample_plane_to(probabilities_chw.cpu().numpy(), size_hw))
-    confidence, classes = native.max(dim=0)
-    volume.classes_sra[index] = classes.numpy()
-    volume.confidence_sra[index] = (confidence * CONFIDENCE_SCALE).round().numpy()
+    native = resample_plane_to(probabilities_chw.cpu().numpy(), size_hw)
+    confidence, classes = (array.numpy() for array in torch.from_numpy(native).max(dim=0))
+    beyond = beyond_outline(classes == VERTEBRA, native[VERTEBRA], outline_level)
+    classes[beyond], confidence[beyond] = BACKGROUND, native[BACKGROUND][beyond]
+    volume.classes_sra[index] = classes
+    volume.confidence_sra[index] = np.round(confidence * CONFIDENCE_SCALE)
     if volume.offsets_rc_mm is not None and (volume.classes_sra[index] != BACKGROUND).any():
         volume.offsets_rc_mm[:, index] = resample_plane_to(offsets_chw_mm.cpu().numpy(), size_hw)

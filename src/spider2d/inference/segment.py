@@ -119,7 +119,7 @@ def segment_volume(
         precision=options.precision,
     )
     with watch.stage("restack"):
-        class_volume = restack(_timed(batches, watch), array_sra.shape, spec.offset_head)
+        class_volume = restack(_timed(batches, watch), array_sra.shape, spec.offset_head, spec.outline_level)
     watch.seconds["restack"] -= watch.seconds["network"]
     extra = {"intensity_window": [window.low, window.high], "test_time_augmentation": augmented}
     return label_classes(volume, class_volume, watch, extra, spacing_sra_mm, is_exchanged)

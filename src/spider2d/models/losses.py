@@ -13,7 +13,8 @@ from pydantic import Field
 from torch import Tensor
 
 from spider2d.config import ConfigModel
-from spider2d.labels import BACKGROUND, IGNORE_CLASS
+from spider2d.labels import BACKGROUND, IGNORE_CLASS, VERTEBRA
+from spider2d.models.instance_loss import instance_dice_loss
 
 DICE_SMOOTHING_PIXELS, SLICE_SMOOTHING_PIXELS = 1.0, 64.0
 """Added to overlap and size of the Dice over the batch, and over one sample: there, missing or inventing a
@@ -31,12 +32,15 @@ class LossConfig(ConfigModel):
         dice: Of the Dice of each class over all pixels of the batch.
         slice_dice: Of the Dice of each class in each sample: a slice with a few small pieces weighs as much
             as one through the bodies, and what is found where there is nothing counts.
+        instance_dice: Of the Dice of each vertebra in each sample, the small pieces of one as much as a whole
+            body (2D networks only).
         cross_entropy: Of the cross-entropy.
         offset: Of the distance of the offsets.
     """
 
     dice: Weight = 1.0
     slice_dice: Weight = 0.0
+    instance_dice: Weight = 0.0
     cross_entropy: Weight = 1.0
     offset: Weight = 0.5
 
@@ -47,6 +51,7 @@ class LossParts(NamedTuple):
     total: Tensor
     dice: Tensor
     slice_dice: Tensor
+    instance_dice: Tensor
     cross_entropy: Tensor
     offset: Tensor
 
@@ -60,20 +65,26 @@ def training_loss(
         logits: (N, C, ...) class logits; "..." is (H, W), or (S, H, W) for volumes, here and below.
         offsets: (N, 2, ...) predicted offsets, or None for a network without the offset head.
         batch: What `SliceSamples` or `VolumeSamples` gives: ``classes`` int64 (N, ...), ``labelled`` bool
-            (N, C), ``offsets`` float (N, 2, ...), ``offset_mask`` bool (N, ...).
+            (N, C), ``offsets`` float (N, 2, ...), ``offset_mask`` bool (N, ...), and of slices
+            ``territories`` uint8 (N, H, W).
         config: Weights of the parts.
     """
     labelled = batch["labelled"]
     log_probabilities = merge_unlabelled(logits.float(), labelled).log_softmax(dim=1)
     classes = merge_unlabelled_classes(batch["classes"], labelled)
-    dice, slice_dice = dice_losses(log_probabilities.exp(), classes, labelled)
+    probabilities = log_probabilities.exp()
+    dice, slice_dice = dice_losses(probabilities, classes, labelled)
+    instance_dice = torch.zeros_like(dice)
+    if config.instance_dice:
+        vertebra = probabilities[:, VERTEBRA] * (classes != IGNORE_CLASS)
+        instance_dice = instance_dice_loss(vertebra, classes == VERTEBRA, batch["territories"])
     entropy = cross_entropy_loss(log_probabilities, classes)
     if offsets is None:
         offset = torch.zeros_like(dice)
     else:
         offset = offset_loss(offsets.float(), batch["offsets"], batch["offset_mask"])
-    parts = (dice, slice_dice, entropy, offset)
-    weights = (config.dice, config.slice_dice, config.cross_entropy, config.offset)
+    parts = (dice, slice_dice, instance_dice, entropy, offset)
+    weights = (config.dice, config.slice_dice, config.instance_dice, config.cross_entropy, config.offset)
     return LossParts(sum(w * part for w, part in zip(weights, parts, strict=True)), *parts)
 
 

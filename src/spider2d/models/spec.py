@@ -21,12 +21,16 @@ class NetworkSpec(ConfigModel):
         class_names: Names of the class logits, background first.
         offset_head: Whether two more channels give the (row, column) vector from a vertebra pixel to the
             centre of its instance, in units of `OFFSET_UNIT_MM`.
+        outline_level: Where the outline of a piece of vertebra lies: at this share of the piece's highest
+            probability; 0 = wherever vertebra is the most probable class. For networks whose training labels
+            reach further than the references do (see `spider2d.inference.outline`).
     """
 
     pixel_size_mm: Annotated[float, Field(gt=0, le=10)]
     normalisation: Literal["foreground_percentiles"] = "foreground_percentiles"
     class_names: tuple[str, ...] = CLASS_NAMES
     offset_head: bool = True
+    outline_level: Annotated[float, Field(ge=0, lt=1)] = 0.0
 
     @model_validator(mode="after")
     def _known_classes(self) -> "NetworkSpec":

@@ -246,5 +246,6 @@ def _announce(run: Run, state: TrainingState, initial: Checkpoint | None) -> Non
         f"{run.process.world_size} process(es) on {run.process.device.type}, {run.precision}",
         flush=True,
     )
-    if initial is not None and initial.spec != state.spec:
-        print(describe_initial(run.config.init, initial, state.spec), flush=True)
+    note = describe_initial(run.config.init, initial, state.spec) if initial is not None else ""
+    if note:
+        print(note, flush=True)

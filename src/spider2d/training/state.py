@@ -180,8 +180,16 @@ def _load_initial_weights(network: nn.Module, spec: NetworkSpec, initial: Checkp
 
 
 def describe_initial(path: Path, initial: Checkpoint, spec: NetworkSpec) -> str:
-    """Return a note on a checkpoint that fits, but was trained for something else than the run's network."""
-    note = f"note: {path} was trained for something else:\n{_differences(initial.spec, spec)}"
+    """Return a note on a checkpoint that fits, but was trained for something else than the run's network.
+
+    "" where it was not; the level of the outlines is no matter of the training.
+    """
+    differences = _differences(
+        initial.spec, spec.model_copy(update={"outline_level": initial.spec.outline_level})
+    )
+    if not differences:
+        return ""
+    note = f"note: {path} was trained for something else:\n{differences}"
     trained_mm = initial.spec.pixel_size_mm
     if trained_mm != spec.pixel_size_mm:
         note += (

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from spider2d.config import ConfigModel, check_config, name_source, read_tree
 from spider2d.data.data_config import AugmentConfig, DataConfig, Probability, VolumeDataConfig
@@ -143,6 +143,12 @@ class VolumeTrainConfig(RunConfig):
     """
 
     data: VolumeDataConfig = VolumeDataConfig()
+
+    @model_validator(mode="after")
+    def _loss_of_volumes(self) -> "VolumeTrainConfig":
+        if self.loss.instance_dice:
+            raise ValueError("loss.instance_dice is for 2D networks; set it to 0")
+        return self
 
 
 class Unet3dTrainConfig(VolumeTrainConfig):

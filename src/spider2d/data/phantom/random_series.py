@@ -30,15 +30,25 @@ MARROW_TO_MUSCLE = 1.05, 1.5
 """What marrow is at least, relative to muscle: that of the young is hardly brighter."""
 DARK_SHARE, DARK_PROCESSES = 0.5, (0.45, 1.0)
 """In how many series the marrow beside the bodies is darker than theirs, and what it is then."""
+USUAL_PIXEL_MM = 0.8
+PIXEL_SHARE, FINEST_SHARE = (0.875, 1.25), 0.8125
+"""Pixels of the grid, and of the sharpest acquisition, relative to those a network is trained on."""
+COARSEST_ACQUISITION_MM = 1.6
 FATS = [TISSUE[name] for name in ("deep_fat", "subcutaneous_fat", "epidural_fat", "fatty_marrow")]
 
 
-def make_random_series(seed: int) -> PhantomSeries:
-    """Return random series number ``seed``: a patient of its own, seen by a scanner of its own."""
+def make_random_series(seed: int, training_pixel_mm: float = USUAL_PIXEL_MM) -> PhantomSeries:
+    """Return random series number ``seed``: a patient of its own, seen by a scanner of its own.
+
+    Args:
+        seed: Number of the series.
+        training_pixel_mm: Pixel size of the samples it is for: below ``USUAL_PIXEL_MM`` the grid is as fine.
+    """
     rng = np.random.default_rng([seed, 40])
     sequence = str(rng.choice(SEQUENCES, p=SEQUENCE_SHARES))
-    shape_sra, spacing_sra_mm = draw_grid(rng, thin=sequence == "t2_SPACE")
-    scan = draw_scan(rng, sequence, draw_brightness(rng, sequence))
+    pixel_mm = min(training_pixel_mm, USUAL_PIXEL_MM)
+    shape_sra, spacing_sra_mm = draw_grid(rng, sequence == "t2_SPACE", pixel_mm)
+    scan = draw_scan(rng, sequence, draw_brightness(rng, sequence), pixel_mm)
     wildness = float(rng.choice(WILDNESS))
     series = make_series(seed, sequence, shape_sra, spacing_sra_mm, scan=scan, wildness=wildness)
     series = cut_obliquely(rng, series) if rng.random() < OBLIQUE_SHARE else series
@@ -90,11 +100,11 @@ def clip_brightest(rng: np.random.Generator, series: PhantomSeries) -> PhantomSe
 
 
 def draw_grid(
-    rng: np.random.Generator, thin: bool
+    rng: np.random.Generator, thin: bool, wanted_pixel_mm: float = USUAL_PIXEL_MM
 ) -> tuple[tuple[int, int, int], tuple[float, float, float]]:
     """Return shape and spacing (slice, row, column) of a grid that covers the spine from left to right."""
     slice_mm, width_mm = rng.uniform(1.0, 1.8) if thin else rng.uniform(2.5, 5.5), rng.uniform(60, 105)
-    pixel_mm = rng.uniform(0.7, 1.0)
+    pixel_mm = wanted_pixel_mm * rng.uniform(*PIXEL_SHARE)
     extent_mm = rng.uniform(220, 340), rng.uniform(180, 300)
     shape = (width_mm / slice_mm, extent_mm[0] / pixel_mm, extent_mm[1] / pixel_mm)
     return tuple(round(size) for size in shape), (slice_mm, pixel_mm, pixel_mm)
@@ -122,10 +132,11 @@ def draw_brightness(rng: np.random.Generator, sequence: str) -> np.ndarray:
     return table.astype(np.float32)
 
 
-def draw_scan(rng: np.random.Generator, sequence: str, brightness: np.ndarray) -> Scan:
+def draw_scan(rng: np.random.Generator, sequence: str, brightness: np.ndarray, pixel_mm: float) -> Scan:
     """Return scanner settings of a wider range than the ordinary ones."""
     usual = sample_scan(rng, brightness, sequence)
-    pixel = float(np.exp(rng.uniform(np.log(0.65), np.log(1.6))))
+    finest_mm = FINEST_SHARE * pixel_mm
+    pixel = float(np.exp(rng.uniform(np.log(finest_mm), np.log(COARSEST_ACQUISITION_MM))))
     return replace(
         usual,
         texture=rng.uniform(0.4, 1.6),
