@@ -1,72 +1,27 @@
-"""Make the shipped checkpoint from nothing: phantoms to validate by, 17 trainings on random ones, export.
+"""Make the shipped checkpoint from nothing: phantoms to validate by, trainings on random ones, export.
 
-Runs the documented commands one after the other; a stopped run goes on where it was. How long the training
-takes stands in weights/README.md. From the fourth on each training starts from the mean of the start and the
-end of the one before, from the twelfth on from the mean of all results from the seventh on; the mean of the
-last three results is exported. With --gpu it is one training in large batches, for a GPU and many cores,
-whose end is exported to WORK (the shipped file is better); its 12 workers take some 15 GB of memory and 4 GB
-of shared memory. With --checkpoint only the export is done.
+Runs the documented commands one after the other, by experiments/weights_recipe.yaml; a stopped run goes on
+where it was. How long the trainings take stands in weights/README.md. With --gpu it is one training in large
+batches, for a GPU and many cores, whose end is exported to WORK (the shipped file is better); its 12 workers
+take some 15 GB of memory and 4 GB of shared memory. With --checkpoint only the export is done.
 """
 
 import argparse
 import hashlib
+import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Annotated, Any
 
 import torch
+from pydantic import Field, model_validator
 
 from spider2d import cli
 from spider2d.checkpoint import load_checkpoint, save_checkpoint
+from spider2d.config import ConfigModel, load_config
 from spider2d.errors import CheckpointError, ConfigError
 
-PIXEL_SIZE_MM = "0.8"
-SMALLER_RATE = ("optimiser.learning_rate=1e-3",)
-LONGER_SERIES = (*SMALLER_RATE, "data.synthetic.samples_per_series=20")
-LONGER_AVERAGE = (*LONGER_SERIES, "optimiser.ema_decay=0.998")
-MORE_BESIDE = (*LONGER_AVERAGE, "data.beside_bodies_fraction=0.4", "loss.slice_dice=1.5")
-GENTLE = (*MORE_BESIDE, "optimiser.learning_rate=7e-4")
-OTHER_ASPECTS = (*GENTLE, "augment.aspect=1.5")
-COARSE = (*OTHER_ASPECTS, "augment.low_resolution=0.35", "augment.noise=0.25")
-COARSER = (
-    *OTHER_ASPECTS,
-    "augment.low_resolution=0.5",
-    "augment.noise=0.4",
-    "augment.blur=0.3",
-    "augment.ringing=0.15",
-    "augment.bias_field=0.3",
-)
-LATER_TRAININGS = (
-    ("training.steps=17500", "seed=2", *SMALLER_RATE),
-    ("training.steps=12500", "seed=5", *LONGER_SERIES),
-    ("training.steps=9000", "seed=8", *LONGER_AVERAGE),
-    ("training.steps=10000", "seed=11", *MORE_BESIDE),
-    (
-        "training.steps=15000",
-        "seed=12",
-        *MORE_BESIDE,
-        "data.beside_bodies_fraction=0.5",
-        "loss.slice_dice=2.0",
-    ),
-    ("training.steps=10000", "seed=37", *MORE_BESIDE),
-    ("training.steps=4000", "seed=41", *MORE_BESIDE),
-    ("training.steps=18000", "seed=47", *MORE_BESIDE, "optimiser.learning_rate=1.5e-3"),
-    ("training.steps=8000", "seed=53", *MORE_BESIDE),
-    ("training.steps=7000", "seed=71", *GENTLE),
-    ("training.steps=7000", "seed=73", *GENTLE),
-    ("training.steps=7000", "seed=74", *GENTLE),
-    ("training.steps=7000", "seed=79", *OTHER_ASPECTS),
-    ("training.steps=7000", "seed=83", *COARSE),
-    ("training.steps=6500", "seed=97", *COARSER),
-    ("training.steps=7000", "seed=101", *COARSE, "model.feature_mix=0.5"),
-)
-"""Settings of the trainings that go on from former ones."""
-FIRST_FROM_A_MEAN = 4
-"""From this training on each starts from the mean of the weights before and after the last one."""
-FIRST_AVERAGED, FIRST_FROM_ALL = 7, 12
-"""From the latter training on each starts from the mean of the results since the former."""
-N_EXPORTED = 3
-"""So many of the last results are averaged for the exported file."""
 ON_A_GPU = (
     "training.steps=4700",
     "training.batch_size=48",
@@ -83,7 +38,62 @@ ON_A_GPU = (
     "loss.slice_dice=1.5",
 )
 """Settings of the one training with --gpu."""
+GPU_PIXEL_SIZE_MM = 0.8
 CONFIG = cli.PROJECT_ROOT / "experiments" / "synthetic_2d.yaml"
+RECIPE = cli.PROJECT_ROOT / "experiments" / "weights_recipe.yaml"
+
+
+class Training(ConfigModel):
+    """One training of the recipe.
+
+    Attributes:
+        start: Of whose results it starts from the mean: numbers of former trainings, or "start of N" for what
+            training N started from; none = random weights.
+        settings: Names of `Recipe.settings` that hold for it; later ones win.
+        set: What it changes besides.
+        pixel_size_mm: Of its samples.
+    """
+
+    start: tuple[int | str, ...]
+    settings: tuple[str, ...]
+    set: dict[str, Any]
+    pixel_size_mm: Annotated[float, Field(gt=0)] = 0.8
+
+
+class Recipe(ConfigModel):
+    """How the shipped weights are made.
+
+    Attributes:
+        settings: By name, values of `CONFIG` that several trainings change alike, by dotted key.
+        trainings: The trainings by their number, in their order.
+        exported: Whose results are averaged for the exported file.
+        outline_level: Of the exported network; see `spider2d.inference.outline`.
+    """
+
+    settings: dict[str, dict[str, Any]]
+    trainings: dict[int, Training]
+    exported: tuple[int, ...]
+    outline_level: float
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "Recipe":
+        known: set[int | str] = set()
+        for number, training in self.trainings.items():
+            if not known.issuperset(training.start):
+                raise ValueError(f"trainings.{number}.start names what is not there before it")
+            if not self.settings.keys() >= set(training.settings):
+                raise ValueError(f"trainings.{number}.settings names what is not in settings")
+            known |= {number, f"start of {number}"}
+        if not known.issuperset(self.exported):
+            raise ValueError("exported names a training that is not there")
+        return self
+
+    def changes(self, number: int) -> list[str]:
+        """Return what training `number` changes, as arguments of ``--set``."""
+        training, values = self.trainings[number], {}
+        for name in training.settings:
+            values |= self.settings[name]
+        return [f"{key}={json.dumps(value)}" for key, value in (values | training.set).items()]
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -92,7 +102,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--work", type=Path, default=Path("synthetic"), help="folder for data and training run"
     )
-    parser.add_argument("--gpu", action="store_true", help="one training in large batches instead of 17")
+    parser.add_argument("--gpu", action="store_true", help="one training in large batches instead of all")
     parser.add_argument(
         "--checkpoint", type=Path, nargs="+", help="export this one, or the mean of several, without training"
     )
@@ -104,47 +114,57 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def make_slices(work: Path) -> Path:
-    """Make the phantoms for validation and extract their slices; return the folder of these."""
-    data, slices = work / "phantom", work / "slices"
+def make_slices(work: Path, sizes_mm: Iterable[float]) -> dict[float, Path]:
+    """Make the phantoms for validation and extract their slices; return the folder of each pixel size."""
+    data = work / "phantom"
     cli.run_step("Phantoms for validation", ["preprocessing/make_phantom.py", "--output", str(data)])
-    extract = ["preprocessing/extract_slices.py", "--pixel-size-mm", PIXEL_SIZE_MM]
-    cli.run_step("Slices", [*extract, "--dataset", str(data), "--output", str(slices)])
-    return slices
+    folders = {size: work / f"slices_{size}" for size in sorted(set(sizes_mm))}
+    for size, folder in folders.items():
+        extract = ["preprocessing/extract_slices.py", "--pixel-size-mm", str(size)]
+        cli.run_step("Slices", [*extract, "--dataset", str(data), "--output", str(folder)])
+    return folders
 
 
 def train_on_gpu(work: Path) -> list[Path]:
     """Train once, in large batches; return what to export.
 
     Raises:
-        ConfigError: There is no GPU, without which this takes longer than the 17 trainings.
+        ConfigError: There is no GPU, without which this takes longer than all trainings of the recipe.
     """
     if not torch.cuda.is_available():
         raise ConfigError(
-            "found no GPU that torch can use; without --gpu 17 smaller trainings make the weights"
+            "found no GPU that torch can use; without --gpu the trainings of the recipe make the weights"
         )
-    slices, run = make_slices(work), work / "run_gpu"
+    slices, run = make_slices(work, [GPU_PIXEL_SIZE_MM])[GPU_PIXEL_SIZE_MM], work / "run_gpu"
     cli.run_step("Training on random phantoms", training_command(slices, run, ON_A_GPU))
     return [run / "last.pt"]
 
 
-def train(work: Path) -> list[Path]:
-    """Train, each time from former results; return what to average."""
-    slices, run = make_slices(work), work / "run"
-    cli.run_step("Training on random phantoms", training_command(slices, run))
+def train(work: Path, recipe: Recipe) -> list[Path]:
+    """Train by the recipe, each training from former results; return what to average."""
+    slices = make_slices(work, [training.pixel_size_mm for training in recipe.trainings.values()])
+    results: dict[int | str, Path] = {}
+    for number, training in recipe.trainings.items():
+        settings = recipe.changes(number)
+        if training.start:
+            begin = mean_of([results[name] for name in training.start], work / f"start_{number}.pt")
+            results[f"start of {number}"] = begin
+            settings.append(f"init={begin.as_posix()}")
+        run = work / f"run_{number}"
+        title = f"Training {number} of {len(recipe.trainings)} on random phantoms"
+        cli.run_step(title, training_command(slices[training.pixel_size_mm], run, settings))
+        results[number] = (
+            run / "last.pt"
+        )  # the best by phantoms need not be: their masks hold the whole cortex
+    return [results[number] for number in recipe.exported]
 
-    start = end = run / "last.pt"  # the best by phantoms need not be: their masks hold the whole cortex
-    ends = [end]
-    for number, settings in enumerate(LATER_TRAININGS, start=2):
-        begin, run = end, work / f"run_{number}"
-        if number >= FIRST_FROM_A_MEAN:
-            begin = work / f"mean_{number}.pt"
-            export(ends[FIRST_AVERAGED - 1 :] if number >= FIRST_FROM_ALL else [start, end], begin)
-        command = training_command(slices, run, (f"init={begin.as_posix()}", *settings))
-        cli.run_step("Training goes on", command)
-        start, end = begin, run / "last.pt"
-        ends.append(end)
-    return ends[-N_EXPORTED:]
+
+def mean_of(results: Sequence[Path], output: Path) -> Path:
+    """Return the only one, or write the mean of several and return that."""
+    if len(results) == 1:
+        return results[0]
+    export(results, output)
+    return output
 
 
 def training_command(slices: Path, run: Path, settings: Sequence[str] = ()) -> list[str]:
@@ -155,25 +175,28 @@ def training_command(slices: Path, run: Path, settings: Sequence[str] = ()) -> l
     return command + (["--resume"] if (run / "last.pt").exists() else [])
 
 
-def export(checkpoints: Sequence[Path], output: Path) -> str:
+def export(checkpoints: Sequence[Path], output: Path, outline_level: float = 0.0) -> str:
     """Write the mean of checkpoints for inference alone, weights in half precision; return its SHA-256.
 
     Args:
         checkpoints: One or more of the same network, whose trainings went on from one another (the mean of
-            unrelated ones would be no network); the last one's origin is noted.
+            unrelated ones would be no network), whatever their pixels; what is said of the last one holds.
         output: File to write.
+        outline_level: See `spider2d.inference.outline`.
 
     Raises:
         CheckpointError: They are not of the same network.
     """
     trained = [load_checkpoint(path) for path in checkpoints]
+    spec = trained[-1].spec.model_copy(update={"outline_level": outline_level})
     for path, other in zip(checkpoints, trained, strict=True):
-        if other.spec != trained[-1].spec:
+        seen_alike = {"pixel_size_mm": spec.pixel_size_mm, "outline_level": outline_level}
+        if other.spec.model_copy(update=seen_alike) != spec:
             raise CheckpointError(
                 f"{path} and {checkpoints[-1]} are of different networks; needed: trainings of the same one"
             )
     state = dict(_mean_in_half([other.network_state for other in trained]))
-    save_checkpoint(output, trained[-1].spec, state, _without_folders(trained[-1].info))
+    save_checkpoint(output, spec, state, _without_folders(trained[-1].info))
     return hashlib.sha256(output.read_bytes()).hexdigest()
 
 
@@ -198,9 +221,10 @@ def _without_folders(info: dict) -> dict:
 
 def main(args: argparse.Namespace) -> None:
     """Train unless a checkpoint is given, export, and say what to note in the model card."""
-    train_all = train_on_gpu if args.gpu else train
+    recipe = load_config(Recipe, RECIPE)
     output = args.output or (args.work / "synthetic_2d_gpu.pt" if args.gpu else cli.SHIPPED_CHECKPOINT)
-    digest = export(args.checkpoint or train_all(args.work), output)
+    ends = args.checkpoint or (train_on_gpu(args.work) if args.gpu else train(args.work, recipe))
+    digest = export(ends, output, recipe.outline_level)
     print(f"{output}: {output.stat().st_size / 1e6:.2f} MB, SHA-256 {digest}")
     if output.resolve() == cli.SHIPPED_CHECKPOINT.resolve():
         print("the shipped file was replaced: write the SHA-256 into weights/README.md")

@@ -11,10 +11,11 @@ from load_script import load_script
 
 from spider2d import cli
 from spider2d.checkpoint import load_checkpoint, load_network, save_checkpoint
+from spider2d.config import check_config, load_config
 from spider2d.data.phantom.dataset import volume_on_grid
 from spider2d.data.phantom.series import make_series
 from spider2d.data.volume import from_canonical, to_canonical
-from spider2d.errors import CheckpointError
+from spider2d.errors import CheckpointError, ConfigError
 from spider2d.inference.segment import SegmentOptions, segment_volume
 from spider2d.labels import STRUCTURES, classes_of_labels
 from spider2d.models.spec import ModelSpec
@@ -81,44 +82,65 @@ def test_the_mean_of_checkpoints_is_exported_and_different_networks_are_refused(
     assert mean.info == {"step": 4.0}
     expected = {True: 2.5, False: 4.0}  # counters are those of the last
     assert all((v == expected[v.is_floating_point()]).all() for v in mean.network_state.values())
-    other = ModelSpec(encoder="tu-mobilenetv4_conv_small", pixel_size_mm=0.8)
+    finer = spec.model_copy(update={"pixel_size_mm": 0.6})
+    save_checkpoint(tmp_path / "finer.pt", finer, state, {})
+    make_weights.export([tmp_path / "a.pt", tmp_path / "finer.pt"], tmp_path / "mean.pt", 0.7)
+    assert load_checkpoint(tmp_path / "mean.pt").spec == finer.model_copy(update={"outline_level": 0.7})
+    other = spec.model_copy(update={"offset_head": False})
     save_checkpoint(tmp_path / "c.pt", other, state, {})
     with pytest.raises(CheckpointError, match="different networks"):
         make_weights.export([tmp_path / "a.pt", tmp_path / "c.pt"], tmp_path / "mean.pt")
 
 
 def test_training_steps_are_documented_commands(monkeypatch, tmp_path):
-    commands, means = [], []
+    commands, means = [], {}
     monkeypatch.setattr(make_weights.cli, "run_step", lambda title, command: commands.append(command))
-    monkeypatch.setattr(make_weights, "export", lambda paths, output: means.append((paths, output)))
-    runs = ("run", *(f"run_{number}" for number in range(2, 18)))
-    last = [tmp_path / name / "last.pt" for name in runs]
-    mean = {number: tmp_path / f"mean_{number}.pt" for number in range(4, 18)}
-    assert make_weights.train(tmp_path) == last[-3:]
-    assert [command[0] for command in commands] == [
-        "preprocessing/make_phantom.py",
-        "preprocessing/extract_slices.py",
-        *["src/train.py"] * 17,
-    ]
-    arguments = [load_script("src/train.py").parse_args(command[1:]) for command in commands[2:]]
+    monkeypatch.setattr(make_weights, "export", lambda paths, output: means.update({output.name: paths}))
+    recipe = load_config(make_weights.Recipe, make_weights.RECIPE)
+    n = len(recipe.trainings)
+    assert list(recipe.trainings) == list(range(1, n + 1))
+    last = [tmp_path / f"run_{number}" / "last.pt" for number in range(1, n + 1)]
+    assert make_weights.train(tmp_path, recipe) == [last[number - 1] for number in recipe.exported]
+    trainings = [command for command in commands if command[0] == "src/train.py"]
+    arguments = [load_script("src/train.py").parse_args(command[1:]) for command in trainings]
+    assert len(arguments) == n
     assert all(training.config.is_file() and not training.resume for training in arguments)
     configs = [load_train_config(training.config, training.set) for training in arguments]
-    assert [config.init for config in configs] == [None, *last[:2], *mean.values()]
-    assert means[0] == ([last[1], last[2]], mean[4])
-    assert means[1:8] == [([mean[n], last[n - 1]], mean[n + 1]) for n in range(4, 11)]
-    assert means[8:] == [(last[6 : n - 1], mean[n]) for n in range(12, 18)]
-    assert len({config.seed for config in configs}) == 17  # other phantoms
-    (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "last.pt").touch()
-    make_weights.train(tmp_path)
-    assert [command[-1] == "--resume" for command in commands[21:]] == [True, *[False] * 16]
+    assert [config.init for config in configs[:4]] == [None, *last[:2], tmp_path / "start_4.pt"]
+    assert means["start_4.pt"] == [last[1], last[2]]
+    assert means["start_5.pt"] == [tmp_path / "start_4.pt", last[3]]
+    assert means["start_12.pt"] == last[6:11]
+    assert (configs[5].data.beside_bodies_fraction, configs[5].optimiser.learning_rate) == (0.5, 1e-3)
+    extracted = {c[c.index("--output") + 1] for c in commands if c[0] == "preprocessing/extract_slices.py"}
+    assert {str(config.data.slices) for config in configs} == extracted
+    (tmp_path / "run_1").mkdir()
+    last[0].touch()
+    commands.clear()
+    make_weights.train(tmp_path, recipe)
+    resumed = [command[-1] == "--resume" for command in commands if command[0] == "src/train.py"]
+    assert resumed == [True, *[False] * (n - 1)]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"start": [2]}, "not there before"),
+        ({"start": ["start of 1"]}, "not there before"),
+        ({"settings": ["gentle"]}, "not in settings"),
+    ],
+)
+def test_a_recipe_that_cannot_be_followed_is_refused(change, message):
+    training = {"start": [], "settings": [], "set": {}} | change
+    tree = {"settings": {}, "trainings": {1: training}, "exported": [1], "outline_level": 0}
+    with pytest.raises(ConfigError, match=message):
+        check_config(make_weights.Recipe, tree, source="recipe")
 
 
 def test_a_gpu_trains_once_in_large_batches(monkeypatch, tmp_path):
     commands, exported = [], []
     monkeypatch.setattr(make_weights.cli, "run_step", lambda title, command: commands.append(command))
     monkeypatch.setattr(
-        make_weights, "export", lambda paths, output: exported.append((paths, output)) or "digest"
+        make_weights, "export", lambda paths, output, level: exported.append((paths, output)) or "digest"
     )
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     (tmp_path / "synthetic_2d_gpu.pt").touch()  # not the shipped file
