@@ -66,13 +66,13 @@ class Recipe(ConfigModel):
     Attributes:
         settings: By name, values of `CONFIG` that several trainings change alike, by dotted key.
         trainings: The trainings by their number, in their order.
-        exported: Whose results are averaged for the exported file.
+        exported: Of what the exported file is the mean, as in `Training.start`; the last one has its pixels.
         outline_level: Of the exported network; see `spider2d.inference.outline`.
     """
 
     settings: dict[str, dict[str, Any]]
     trainings: dict[int, Training]
-    exported: tuple[int, ...]
+    exported: tuple[int | str, ...]
     outline_level: float
 
     @model_validator(mode="after")
@@ -156,7 +156,7 @@ def train(work: Path, recipe: Recipe) -> list[Path]:
         results[number] = (
             run / "last.pt"
         )  # the best by phantoms need not be: their masks hold the whole cortex
-    return [results[number] for number in recipe.exported]
+    return [results[name] for name in recipe.exported]
 
 
 def mean_of(results: Sequence[Path], output: Path) -> Path:

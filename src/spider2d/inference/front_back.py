@@ -7,7 +7,7 @@ from spider2d.inference.look import MIN_SURE_MM2, Look, Spacing, Viewer
 
 MIN_GAIN = 0.01
 """By how much the network must be surer of the mirrored slice. Of 172 real mid-sagittal pictures it is so
-for none as they are, and for 169 when they are mirrored (log of 2026-11-27, thirteenth)."""
+for none as they are, and for 171 when they are mirrored (log of 2026-11-27, fourteenth)."""
 
 
 def is_front_back_exchanged(
