@@ -1,6 +1,6 @@
 """Make the shipped checkpoint from nothing: phantoms to validate by, trainings on random ones, export.
 
-Runs the documented commands one after the other, by experiments/weights_recipe.yaml; a stopped run goes on
+Runs the documented commands one after the other, by weights/recipe.yaml; a stopped run goes on
 where it was. How long the trainings take stands in weights/README.md. With --gpu it is one training in large
 batches, for a GPU and many cores, whose end is exported to WORK (the shipped file is better); its 12 workers
 take some 15 GB of memory and 4 GB of shared memory. With --checkpoint only the export is done.
@@ -40,7 +40,7 @@ ON_A_GPU = (
 """Settings of the one training with --gpu."""
 GPU_PIXEL_SIZE_MM = 0.8
 CONFIG = cli.PROJECT_ROOT / "experiments" / "synthetic_2d.yaml"
-RECIPE = cli.PROJECT_ROOT / "experiments" / "weights_recipe.yaml"
+RECIPE = cli.PROJECT_ROOT / "weights" / "recipe.yaml"
 
 
 class Training(ConfigModel):
@@ -153,9 +153,7 @@ def train(work: Path, recipe: Recipe) -> list[Path]:
         run = work / f"run_{number}"
         title = f"Training {number} of {len(recipe.trainings)} on random phantoms"
         cli.run_step(title, training_command(slices[training.pixel_size_mm], run, settings))
-        results[number] = (
-            run / "last.pt"
-        )  # the best by phantoms need not be: their masks hold the whole cortex
+        results[number] = run / "last.pt"  # the best by phantoms need not be the best on real images
     return [results[name] for name in recipe.exported]
 
 
