@@ -80,12 +80,14 @@ class Recipe(ConfigModel):
         known: set[int | str] = set()
         for number, training in self.trainings.items():
             if not known.issuperset(training.start):
-                raise ValueError(f"trainings.{number}.start names what is not there before it")
+                raise ValueError(f"trainings.{number}.start names what is not before it: {training.start}")
             if not self.settings.keys() >= set(training.settings):
-                raise ValueError(f"trainings.{number}.settings names what is not in settings")
+                raise ValueError(
+                    f"trainings.{number}.settings names what is not in settings: {training.settings}"
+                )
             known |= {number, f"start of {number}"}
         if not known.issuperset(self.exported):
-            raise ValueError("exported names a training that is not there")
+            raise ValueError(f"exported names a training that is not there: {self.exported}")
         return self
 
     def changes(self, number: int) -> list[str]:

@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import pytest
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from spider2d.config import ConfigModel, config_text, load_config, save_config
 from spider2d.errors import ConfigError
@@ -88,6 +88,29 @@ def test_unknown_key_far_from_every_key_gets_no_advice(tmp_path):
 def test_wrong_type_or_range_is_refused_and_named(tmp_path, override):
     with pytest.raises(ConfigError, match=rf"(?s)c\.yaml is not valid.*{override.partition('=')[0]}"):
         load(tmp_path, "", override)
+
+
+def test_a_rule_of_a_section_is_told_in_its_own_words(tmp_path):
+    class Pair(ConfigModel):
+        low: int = 0
+        high: int = 1
+
+        @model_validator(mode="after")
+        def _ordered(self):
+            if self.low > self.high:
+                raise ValueError(f"low = {self.low} is above high = {self.high}")
+            return self
+
+    class Whole(ConfigModel):
+        pair: Pair = Pair()
+
+    path = tmp_path / "c.yaml"
+    path.write_text("pair: {low: 3}")
+    with pytest.raises(ConfigError, match=r"is not valid:\n  pair: low = 3 is above high = 1$"):
+        load_config(Whole, path)
+    path.write_text("low: 3")
+    with pytest.raises(ConfigError, match=r"is not valid:\n  low = 3 is above high = 1$"):
+        load_config(Pair, path)
 
 
 def test_all_faults_are_reported_at_once(tmp_path):

@@ -101,7 +101,7 @@ def test_architecture_decides_which_keys_are_valid(tmp_path):
     assert type(load_train_config(None)) is TrainConfig
     with pytest.raises(ConfigError, match=r"data.patch_hw: no such key; did you mean data.patch_shw"):
         load_train_config(path, ["data.patch_hw=[32,32]"])
-    with pytest.raises(ConfigError, match=r"loss.instance_dice is for 2D networks"):
+    with pytest.raises(ConfigError, match=r"loss.instance_dice = 1.0 is for 2D networks"):
         load_train_config(path, ["loss.instance_dice=1"])
     with pytest.raises(ConfigError, match="'unet4d'.*unet2d, unet3d, unetr"):
         load_train_config(path, ["model.architecture=unet4d"])

@@ -125,8 +125,8 @@ def test_training_steps_are_documented_commands(monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"start": [2]}, "not there before"),
-        ({"start": ["start of 1"]}, "not there before"),
+        ({"start": [2]}, "not before it"),
+        ({"start": ["start of 1"]}, "not before it"),
         ({"settings": ["gentle"]}, "not in settings"),
     ],
 )

@@ -143,6 +143,8 @@ def _apply_override(tree: dict, override: str) -> None:
 
 def _describe(fault: dict, model_class: type[BaseModel]) -> str:
     key = ".".join(str(part) for part in fault["loc"])
+    if fault["type"] == "value_error":  # of a validator of ours, which names what it found in the section
+        return f"{key}: {fault['ctx']['error']}" if key else str(fault["ctx"]["error"])
     if fault["type"] != "extra_forbidden":
         return f"{key}: {fault['msg']} (found {fault['input']!r})"
     nearest = _nearest_key(key, list(dotted_keys(model_class)))

@@ -74,9 +74,13 @@ class DataConfig(SampleConfig):
     @model_validator(mode="after")
     def _consistent(self) -> "DataConfig":
         if self.empty_fraction + self.beside_bodies_fraction > 1:
-            raise ValueError("empty_fraction and beside_bodies_fraction are shares: their sum is at most 1")
+            shares = f"{self.empty_fraction} + {self.beside_bodies_fraction}"
+            raise ValueError(f"empty_fraction + beside_bodies_fraction = {shares}: their sum is at most 1")
         if self.synthetic and self.max_series is not None:
-            raise ValueError("max_series says nothing where data.synthetic makes the series; set it to null")
+            raise ValueError(
+                f"max_series says nothing where data.synthetic makes the series; set it to null (found"
+                f" {self.max_series})"
+            )
         return self
 
 
@@ -137,5 +141,5 @@ class AugmentConfig(ConfigModel):
     @model_validator(mode="after")
     def _ordered(self) -> "AugmentConfig":
         if self.scale[0] > self.scale[1]:
-            raise ValueError("scale: the smaller factor must stand first")
+            raise ValueError(f"scale: the smaller factor must stand first (found {list(self.scale)})")
         return self

@@ -35,7 +35,10 @@ class NetworkSpec(ConfigModel):
     @model_validator(mode="after")
     def _known_classes(self) -> "NetworkSpec":
         if self.class_names != CLASS_NAMES:
-            raise ValueError(f"class_names: this version segments {', '.join(CLASS_NAMES)}")
+            raise ValueError(
+                f"class_names: this version segments {', '.join(CLASS_NAMES)}"
+                f" (found {', '.join(self.class_names)})"
+            )
         return self
 
     @property

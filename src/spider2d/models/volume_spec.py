@@ -64,7 +64,9 @@ class UnetrNetwork(VolumeNetwork):
     @model_validator(mode="after")
     def _whole_heads(self) -> "UnetrNetwork":
         if self.hidden_size % self.n_heads:
-            raise ValueError(f"hidden_size must be a multiple of n_heads = {self.n_heads}")
+            raise ValueError(
+                f"hidden_size = {self.hidden_size} must be a multiple of n_heads = {self.n_heads}"
+            )
         return self
 
 

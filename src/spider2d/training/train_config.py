@@ -147,7 +147,9 @@ class VolumeTrainConfig(RunConfig):
     @model_validator(mode="after")
     def _loss_of_volumes(self) -> "VolumeTrainConfig":
         if self.loss.instance_dice:
-            raise ValueError("loss.instance_dice is for 2D networks; set it to 0")
+            raise ValueError(
+                f"loss.instance_dice = {self.loss.instance_dice} is for 2D networks; set it to 0 for a 3D one"
+            )
         return self
 
 
