@@ -73,7 +73,7 @@ class Recipe(ConfigModel):
     settings: dict[str, dict[str, Any]]
     trainings: dict[int, Training]
     exported: tuple[int | str, ...]
-    outline_level: float
+    outline_level: Annotated[float, Field(ge=0, lt=1)]
 
     @model_validator(mode="after")
     def _in_order(self) -> "Recipe":
@@ -106,7 +106,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--gpu", action="store_true", help="one training in large batches instead of all")
     parser.add_argument(
-        "--checkpoint", type=Path, nargs="+", help="export this one, or the mean of several, without training"
+        "--checkpoint",
+        type=Path,
+        nargs="+",
+        help="export this one, or the mean of several, with the recipe's outline_level, without training",
     )
     parser.add_argument(
         "--output",

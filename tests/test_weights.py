@@ -135,6 +135,8 @@ def test_a_recipe_that_cannot_be_followed_is_refused(change, message):
     tree = {"settings": {}, "trainings": {1: training}, "exported": [1], "outline_level": 0}
     with pytest.raises(ConfigError, match=message):
         check_config(make_weights.Recipe, tree, source="recipe")
+    with pytest.raises(ConfigError, match="outline_level"):
+        check_config(make_weights.Recipe, tree | {"outline_level": 1}, source="recipe")
 
 
 def test_a_gpu_trains_once_in_large_batches(monkeypatch, tmp_path):

@@ -31,6 +31,7 @@ MARROW_TO_MUSCLE = 1.05, 1.5
 DARK_SHARE, DARK_PROCESSES = 0.5, (0.45, 1.0)
 """In how many series the marrow beside the bodies is darker than theirs, and what it is then."""
 USUAL_PIXEL_MM = 0.8
+"""Training pixels that series are made for where nothing else is said; coarser ones get the same series."""
 PIXEL_SHARE, FINEST_SHARE = (0.875, 1.25), 0.8125
 """Pixels of the grid, and of the sharpest acquisition, relative to those a network is trained on."""
 COARSEST_ACQUISITION_MM = 1.6
