@@ -1,5 +1,6 @@
 import gzip
 import os
+import re
 import struct
 import zlib
 from dataclasses import replace
@@ -226,6 +227,38 @@ def test_a_nifti_without_spacing_is_refused(tmp_path, noise, name, bad):
     path.write_bytes(gzip.compress(header) if name.endswith("gz") else header)
     with pytest.raises(VolumeError, match=r"a\.nii.*: spacing .* mm\. Needed: positive numbers"):
         read_geometry(path)
+
+
+@pytest.mark.parametrize("codes", [(0, 0), (1, 0), (0, 1)])
+@pytest.mark.parametrize("name", ["a.nii", "a.nii.gz"])
+def test_nifti_codes_say_whether_directions_are_stated(tmp_path, noise, name, codes):
+    path = tmp_path / name
+    isotropic = sitk.GetImageFromArray(noise)  # ITK's guess makes other voxels thick axial slices
+    sitk.WriteImage(isotropic, str(path))
+    header = bytearray(gzip.decompress(path.read_bytes()) if name.endswith("gz") else path.read_bytes())
+    struct.pack_into("<hh", header, 252, *codes)
+    path.write_bytes(gzip.compress(header) if name.endswith("gz") else header)
+    assert read_volume(path).directions_stated == any(codes)
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        ("a.mha", [b"TransformMatrix"]),
+        ("a.mhd", [b"TransformMatrix"]),
+        ("a.nrrd", [b"space:", b"space directions", b"space origin"]),
+    ],
+)
+def test_text_headers_without_directions_are_told(tmp_path, noise, name, fields):
+    path = tmp_path / name
+    sitk.WriteImage(sitk.GetImageFromArray(noise), str(path))
+    assert read_volume(path).directions_stated
+    content = path.read_bytes()
+    for field in fields:
+        content, n_removed = re.subn(b"(?m)^" + field + b".*\n", b"", content)
+        assert n_removed == 1
+    path.write_bytes(content)
+    assert not read_volume(path).directions_stated
 
 
 @pytest.mark.parametrize("suffix", [".mha", ".nii", ".nii.gz", ".nrrd"])

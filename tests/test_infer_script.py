@@ -54,6 +54,18 @@ def test_labels_lie_exactly_on_the_grid_of_each_input(images, checkpoint, tmp_pa
     assert mask.geometry == second.geometry and grid_differences(mask.geometry, second.geometry) == []
 
 
+def test_a_file_without_directions_is_segmented_with_a_warning(images, checkpoint, tmp_path):
+    volume = read_volume(images / "1_t1.mha")
+    sitk.WriteImage(sitk.GetImageFromArray(volume.array_zyx), str(tmp_path / "scan.nii"))
+    header = bytearray((tmp_path / "scan.nii").read_bytes())
+    header[252:256] = bytes(4)  # qform_code and sform_code: unknown
+    (tmp_path / "scan.nii").write_bytes(header)
+    for scan, told in ((tmp_path / "scan.nii", True), (images / "1_t1.mha", False)):
+        assert run(scan, "--checkpoint", checkpoint, "--output", tmp_path / "out") == 0
+        report = json.loads((tmp_path / "out" / f"{scan.stem}.json").read_text())
+        assert ("no_directions" in [warning["code"] for warning in report["warnings"]]) == told
+
+
 def test_report_names_what_made_it(images, checkpoint, tmp_path):
     run(images / "1_t1.mha", "--checkpoint", checkpoint, "--output", tmp_path, "--precision", "fp32")
     report = json.loads((tmp_path / "1_t1.json").read_text())

@@ -146,3 +146,9 @@ def test_exchanged_sides_are_told(volume):
     assert codes(find_warnings(instances, result, volume.geometry, is_exchanged=True)) == [
         ("front_back", None)
     ]
+
+
+def test_a_file_that_states_no_directions_is_told(volume):
+    instances = describe_instances(boxes(), None, volume.geometry)
+    warnings = find_warnings(instances, InstanceResult(boxes(), []), volume.geometry, directions_stated=False)
+    assert codes(warnings) == [("no_directions", None)]

@@ -31,6 +31,8 @@ _HEADER_BYTES = 65536
 _NIFTI_HEADER_BYTES = 540
 _NIFTI_PIXDIM = {348: (80, "f"), 540: (112, "d")}
 """Where the spacing of the first axis stands in NIfTI-1 and -2, by the size of the header, and its type."""
+_META_DIRECTIONS = rb"^(TransformMatrix|Orientation|Rotation) *="
+_NRRD_DIRECTIONS = rb"^space directions:"
 _ZLIB_FIRST_BYTE = 0x78
 _CHUNK_BYTES = 1 << 20
 
@@ -90,6 +92,20 @@ def read_pixels(reader: sitk.ImageFileReader) -> sitk.Image:
     except (RuntimeError, EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise _unreadable(path, error) from error
     return image
+
+
+def states_directions(reader: sitk.ImageFileReader) -> bool:
+    """Return whether a header opened by ``open_image`` says how the axes lie in the patient.
+
+    Where it does not, ITK takes the axes for left, posterior and superior. In NIfTI both codes are then 0
+    (``NIFTI_XFORM_UNKNOWN``), in the text headers of the other kinds the field is missing.
+    """
+    path = Path(reader.GetFileName())
+    if suffix_of(path) in (".nii", ".nii.gz"):
+        return any(int(reader.GetMetaData(code)) for code in ("qform_code", "sform_code"))
+    pattern = _NRRD_DIRECTIONS if suffix_of(path) == ".nrrd" else _META_DIRECTIONS
+    with path.open("rb") as file:
+        return re.search(pattern, file.read(_HEADER_BYTES), re.MULTILINE) is not None
 
 
 def geometry_of(image: sitk.Image | sitk.ImageFileReader, path: Path, rows_2d: Rows2d | None) -> Geometry:

@@ -22,6 +22,7 @@ from spider2d.data.image_files import (
     geometry_of,
     open_image,
     read_pixels,
+    states_directions,
     suffix_of,
 )
 from spider2d.data.volume_paths import folders_left_out, list_volumes, volume_name, volumes_by_name
@@ -56,10 +57,12 @@ class Volume:
     Attributes:
         array_zyx: Voxel values as stored, axes in SimpleITK's order (z, y, x).
         geometry: The grid; ``geometry.size_xyz`` is the reverse of the array's shape.
+        directions_stated: Whether its file says how the axes lie in the patient; otherwise ITK has guessed.
     """
 
     array_zyx: np.ndarray
     geometry: Geometry
+    directions_stated: bool = True
 
     def __post_init__(self) -> None:
         if self.array_zyx.shape != self.geometry.size_xyz[::-1]:
@@ -88,16 +91,18 @@ def read_volume(path: Path | str, rows_2d: Rows2d | None = None) -> Volume:
         VolumeError: The path cannot be read or is not one sagittal, scalar, finite 3D image.
     """
     path = Path(path)
+    directions_stated = True  # a DICOM series without them, and a 2D image without rows_2d, are refused
     if path.is_dir():
         image = dicom.read_series(path)
     else:
         header = open_image(path)
         geometry_of(header, path, rows_2d)  # what the header already rules out is refused first
+        directions_stated = header.GetDimension() == 2 or states_directions(header)
         image = read_pixels(header)
     geometry = geometry_of(image, path, rows_2d)
     array = sitk.GetArrayFromImage(image)
     _check_finite(array, path)
-    return Volume(array.reshape(geometry.size_xyz[::-1]), geometry)
+    return Volume(array.reshape(geometry.size_xyz[::-1]), geometry, directions_stated)
 
 
 def read_mask(path: Path | str, rows_2d: Rows2d | None = None) -> Volume:

@@ -118,6 +118,7 @@ def find_warnings(
     geometry: Geometry,
     seen_sra_mm: tuple[float, float, float] | None = None,
     is_exchanged: bool = False,
+    directions_stated: bool = True,
 ) -> list[dict[str, Any]]:
     """Return what a reader should know before trusting the masks.
 
@@ -127,11 +128,18 @@ def find_warnings(
         geometry: The grid of the input.
         seen_sra_mm: The spacing the image was segmented with; None = the grid's.
         is_exchanged: Whether front and back seem to be exchanged.
+        directions_stated: Whether the file says how its axes lie in the patient.
 
     Returns:
         Dicts with code (for programs), label (the instance, or None for the volume) and message.
     """
     warnings = _spacing_warnings(geometry)
+    if not directions_stated:
+        message = (
+            "the file does not say how its axes lie in the patient, so left and right, top and bottom may be "
+            "exchanged: compare the labels with the image, or export it again with its directions"
+        )
+        warnings.append(_warning("no_directions", message))
     if seen_sra_mm is not None and tuple(seen_sra_mm) != tuple(geometry.spacing_sra_mm):
         warnings.append(_pixel_size_warning(geometry.spacing_sra_mm, seen_sra_mm))
     if is_exchanged:

@@ -168,7 +168,9 @@ def label_classes(
         "seen_spacing_sra_mm": [round(float(mm), 5) for mm in seen_sra_mm],
         **(extra or {}),
         "instances": instances,
-        "warnings": find_warnings(instances, result, volume.geometry, seen_sra_mm, is_exchanged),
+        "warnings": find_warnings(
+            instances, result, volume.geometry, seen_sra_mm, is_exchanged, volume.directions_stated
+        ),
         "seconds": watch.seconds,
     }
     return Segmentation(labels, report)
