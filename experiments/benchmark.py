@@ -172,13 +172,13 @@ def benchmark_training(args: argparse.Namespace, folder: Path) -> dict:
 
 def benchmark_inference(args: argparse.Namespace, folder: Path) -> dict:
     """Read, segment and write every series with the network loaded, after one series to warm up."""
-    from spider2d.checkpoint import load_network
+    from spider2d.checkpoint import load_predictor
     from spider2d.data.volume import read_volume, write_volume
     from spider2d.inference.segment import SegmentOptions, segment_volume
     from spider2d.inference.slicewise import choose_precision
 
     set_threads(args)
-    network, spec, _ = load_network(find_checkpoint(args.checkpoint))
+    network, spec = load_predictor(find_checkpoint(args.checkpoint))
     options = SegmentOptions(precision=choose_precision("auto", "cpu"))
     stages: dict[str, list[float]] = {}
     images = sorted((folder / "phantom" / "images").iterdir())

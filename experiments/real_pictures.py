@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from spider2d import cli
 from spider2d.atomic_write import write_text
-from spider2d.checkpoint import load_network
+from spider2d.checkpoint import load_predictor
 from spider2d.data.contact_sheet import tile, write_png
 from spider2d.data.geometry import Grid2d, promote_2d
 from spider2d.data.normalise import apply_window, fit_window
@@ -109,7 +109,7 @@ def draw_tile(image: Volume, labels: Volume, text: str) -> np.ndarray:
 def count_all(args: argparse.Namespace) -> tuple[list[dict], list[np.ndarray]]:
     """Segment the pictures; return one row of counts each, and the tiles of the contact sheet."""
     torch.set_num_threads(args.threads)
-    network, spec, _ = load_network(args.checkpoint)
+    network, spec = load_predictor(args.checkpoint)
     options = SegmentOptions("cpu", choose_precision("auto", "cpu"))
     table, paths = read_overview(args.table), choose_pictures(args.pictures, args.half)
     shown = set(np.linspace(0, len(paths) - 1, min(args.sheet, len(paths))).round().astype(int))

@@ -122,7 +122,7 @@ def main(args: argparse.Namespace) -> int:
     # Here and not above: torch takes seconds to import, and --help and wrong paths need not wait for it.
     import torch
 
-    from spider2d.checkpoint import load_network
+    from spider2d.checkpoint import load_predictor
     from spider2d.inference.files import describe_run, run_jobs
     from spider2d.inference.jobs import plan_jobs
     from spider2d.inference.segment import SegmentOptions
@@ -133,7 +133,7 @@ def main(args: argparse.Namespace) -> int:
     if args.threads:
         torch.set_num_threads(args.threads)
     device = choose_device(args.device)
-    network, spec, _ = load_network(checkpoint, device)
+    network, spec = load_predictor(checkpoint, device)
     precision = choose_precision(args.precision, device)
     options = SegmentOptions(
         device, precision, args.batch_pixels, args.tta, trust_pixel_size=args.trust_pixel_size

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from spider2d.atomic_write import replacing
 from spider2d.config import check_config
 from spider2d.errors import CheckpointError, ConfigError
-from spider2d.models.build import build_network
+from spider2d.models.build import build_network, ready_to_predict
 from spider2d.models.spec import NetworkSpec
 from spider2d.models.volume_spec import spec_class
 
@@ -106,14 +106,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
         raise CheckpointError(f"{path}: the checkpoint is incomplete or damaged: {error}") from error
 
 
-def load_network(
-    path: Path, device: str | torch.device = "cpu"
-) -> tuple[nn.Module, NetworkSpec, dict[str, Any]]:
-    """Rebuild the network of a checkpoint.
-
-    Args:
-        path: The checkpoint.
-        device: Where the network is put.
+def load_network(path: Path) -> tuple[nn.Module, NetworkSpec, dict[str, Any]]:
+    """Rebuild the network of a checkpoint, on the CPU.
 
     Returns:
         The network in evaluation mode, its spec, and the checkpoint's info.
@@ -134,7 +128,17 @@ def load_network(
         ) from error
     if not all(torch.isfinite(weights).all() for weights in network.state_dict().values()):
         raise CheckpointError(f"{path}: some weights are NaN or infinite; use another checkpoint")
-    return network.to(device).eval(), checkpoint.spec, checkpoint.info
+    return network.eval(), checkpoint.spec, checkpoint.info
+
+
+def load_predictor(path: Path, device: str | torch.device = "cpu") -> tuple[nn.Module, NetworkSpec]:
+    """Return the network of a checkpoint as `ready_to_predict` makes it, and its spec.
+
+    Raises:
+        CheckpointError, MissingPackageError: As `load_network`.
+    """
+    network, spec, _ = load_network(path)
+    return ready_to_predict(network, spec, device), spec
 
 
 def _read(path: Path) -> object:

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from spider2d.models import unet2d
+from spider2d.models.fold_norms import fold_norms
 from spider2d.models.spec import ModelSpec, NetworkSpec
 from spider2d.models.volume_nets import build_unet3d, build_unetr
 from spider2d.models.volume_spec import Unet3dSpec, UnetrSpec
@@ -37,3 +38,12 @@ def fast_layout(images: Tensor) -> Tensor:
 def put_on(network: nn.Module, spec: NetworkSpec, device: torch.device | str) -> nn.Module:
     """Move a network to a device, its weights in the layout of `fast_layout`."""
     return network.to(device, memory_format=_MEMORY_FORMATS[5 if spec.dimension == "3D" else 4])
+
+
+def ready_to_predict(network: nn.Module, spec: NetworkSpec, device: torch.device | str) -> nn.Module:
+    """Return a network in evaluation mode on a device, changed in place into what predicts fastest.
+
+    Its outputs stay the same but for rounding; it has fewer parameters and cannot be trained any more.
+    """
+    fold_norms(network.eval())
+    return put_on(network, spec, device)

@@ -21,6 +21,7 @@ from spider2d.data.phantom.series import make_series
 from spider2d.data.volume import Volume, from_canonical, read_volume, to_canonical, write_volume
 from spider2d.inference.segment import SegmentOptions, segment_volume
 from spider2d.inference.slicewise import choose_precision
+from spider2d.models.build import ready_to_predict
 from spider2d.models.spec import NetworkSpec
 
 PHANTOM_SHAPE_SRA, PHANTOM_SPACING_SRA_MM = (17, 512, 512), (4.0, 0.6, 0.6)
@@ -57,6 +58,8 @@ def measure_cost(checkpoint: Path, volume_path: Path, repeats: int = 3) -> Cost:
         VolumeError: The volume cannot be used.
     """
     network, spec, _ = load_network(checkpoint)
+    n_parameters = sum(parameter.numel() for parameter in network.parameters())
+    network = ready_to_predict(network, spec, "cpu")
     seconds = _median_seconds(network, spec, volume_path, "cpu", repeats)
     peak_gb = peak_memory_gb()  # before the counting, which takes memory of its own
     volume = read_volume(volume_path)
@@ -66,7 +69,7 @@ def measure_cost(checkpoint: Path, volume_path: Path, repeats: int = 3) -> Cost:
         title=spec.title,
         architecture=spec.architecture,
         dimension=spec.dimension,
-        parameters=sum(parameter.numel() for parameter in network.parameters()),
+        parameters=n_parameters,
         model_file_mb=checkpoint.stat().st_size / 1e6,
         gmac_per_slice=gmac / len(array_sra),
         gmac_per_volume=gmac,
