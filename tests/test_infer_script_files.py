@@ -37,6 +37,19 @@ def test_files_of_a_former_run_that_are_not_replaced_are_removed(images, checkpo
     assert visible(tmp_path / "out") == ["1_t1.json", "1_t1.nii.gz"]
 
 
+@pytest.mark.parametrize(("name", "option"), [("1_t1.png", "--preview"), ("1_t1.nii.gz", "--format=nii.gz")])
+def test_files_beside_an_own_report_that_it_does_not_name_are_kept(
+    images, checkpoint, tmp_path, name, option, capsys
+):
+    arguments = (images / "1_t1.mha", "--checkpoint", checkpoint, "--output", tmp_path / "out")
+    run(*arguments)
+    (tmp_path / "out" / name).write_bytes(b"by hand")
+    assert run(*arguments) == 0
+    assert run(*arguments, option) == 1
+    assert f"{name} would be replaced" in capsys.readouterr().err
+    assert (tmp_path / "out" / name).read_bytes() == b"by hand"
+
+
 def test_own_label_maps_in_an_input_folder_are_no_images(images, checkpoint, tmp_path):
     for name in visible(images):
         (images / name.split(".")[0]).mkdir()

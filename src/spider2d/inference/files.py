@@ -157,6 +157,7 @@ def write_outputs(
                 "schema": REPORT_SCHEMA,
                 "input": str(job.image),
                 "output": str(job.mask),
+                "preview": None if job.preview is None else str(job.preview),
                 **run,
                 **segmentation.report,
                 "seconds": {stage: round(duration, 4) for stage, duration in seconds.items()},

@@ -63,14 +63,24 @@ def plan_jobs(images: Sequence[Path], output: Path, mask_suffix: str, preview: b
 
 
 def _check_replaceable(job: Job) -> None:
-    if _unfinished_reports(job) or _read_report(job.report) is not None:
+    if _unfinished_reports(job):
         return
-    present = next((path for path in job.outputs if path.exists()), None)
+    own = _former_files(job)
+    present = next((path for path in job.outputs if path.exists() and path not in own), None)
     if present is not None:
         raise VolumeError(
-            f"{present} would be replaced, but there is no report of this program in {job.report}; give "
-            "another --output folder, or delete the file"
+            f"{present} would be replaced, but no report of this program in {job.report} says that it wrote "
+            "it; give another --output folder, or delete the file"
         )
+
+
+def _former_files(job: Job) -> list[Path]:
+    """Return what a former run wrote, by its report: report, labels, picture; nothing without a report."""
+    report = _read_report(job.report)
+    if report is None:
+        return []
+    written = [report["output"], report.get("preview")]
+    return [job.report, *(job.report.with_name(Path(file).name) for file in written if file)]
 
 
 def _unfinished_reports(job: Job) -> list[Path]:
@@ -113,11 +123,6 @@ def remove_former(job: Job) -> None:
     """Remove what a former run wrote and this one will not replace: labels in another format, a picture."""
     for unfinished in _unfinished_reports(job):
         unfinished.unlink()
-    report = _read_report(job.report)
-    if report is None:
-        return
-    job.report.unlink()
-    job.report.with_suffix(".png").unlink(missing_ok=True)
-    labels = job.report.with_name(Path(report["output"]).name)
-    if labels != job.mask:
-        labels.unlink(missing_ok=True)
+    for path in _former_files(job):
+        if path != job.mask:
+            path.unlink(missing_ok=True)
