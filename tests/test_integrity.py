@@ -1,4 +1,5 @@
 import csv
+import re
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +47,15 @@ def test_different_grids(tmp_path):
     (finding,) = check(tmp_path, make_mask(), image_origin=(1.0, 0.0, 0.0))
     assert (finding.series, finding.severity, finding.kind) == ("1_t2", "error", "grid_differs")
     assert "origin_xyz_mm" in finding.message
+
+
+def test_an_image_that_does_not_say_how_it_lies(tmp_path):
+    cube = {"spacing_mm": (1.0, 1.0, 1.0)}  # whatever way ITK takes it, it is no thick axial slice
+    assert check(tmp_path, make_mask(), **cube) == []
+    series = read_dataset(tmp_path).series[0]
+    content = re.sub(rb"(?m)^TransformMatrix.*\n", b"", series.image_path.read_bytes())
+    series.image_path.write_bytes(content)
+    assert kinds(check_series(series)) == ["no_directions", "grid_differs"]
 
 
 def test_unknown_labels(tmp_path):

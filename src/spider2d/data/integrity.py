@@ -72,6 +72,9 @@ def check_series(series: Series, row: OverviewRow | None = None) -> list[Finding
         row: Its row of the overview, to compare the number of structures.
     """
     image, findings = _read(series, series.image_path, "unreadable_image")
+    if image is not None and not image.directions_stated:
+        message = f"{series.image_path} does not say how its axes lie in the patient: ITK guesses"
+        findings.append(Finding(series.name, WARNING, "no_directions", message))
     if series.mask_path is None:
         return findings
     mask, mask_findings = _read(series, series.mask_path, "unreadable_mask")

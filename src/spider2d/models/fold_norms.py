@@ -39,7 +39,7 @@ def fold_norms(network: nn.Module) -> int:
 def _fold_sequence(sequence: nn.Sequential) -> int:
     n_folded = 0
     for (conv_name, conv), (norm_name, norm) in pairwise(list(sequence.named_children())):
-        if type(norm) is nn.BatchNorm2d and _can_fold(conv, norm):
+        if type(norm) is nn.BatchNorm2d and _can_fold(conv, norm):  # subclasses do more than a norm
             sequence.register_module(conv_name, fuse_conv_bn_eval(conv, norm))
             sequence.register_module(norm_name, nn.Identity())
             n_folded += 1

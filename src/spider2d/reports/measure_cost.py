@@ -23,6 +23,7 @@ from spider2d.inference.segment import SegmentOptions, segment_volume
 from spider2d.inference.slicewise import choose_precision
 from spider2d.models.build import ready_to_predict
 from spider2d.models.spec import NetworkSpec
+from spider2d.models.unet2d import count_parameters
 
 PHANTOM_SHAPE_SRA, PHANTOM_SPACING_SRA_MM = (17, 512, 512), (4.0, 0.6, 0.6)
 """The volume every method is measured on where no other is named."""
@@ -58,7 +59,7 @@ def measure_cost(checkpoint: Path, volume_path: Path, repeats: int = 3) -> Cost:
         VolumeError: The volume cannot be used.
     """
     network, spec, _ = load_network(checkpoint)
-    n_parameters = sum(parameter.numel() for parameter in network.parameters())
+    n_parameters = count_parameters(network)  # before norms are folded
     network = ready_to_predict(network, spec, "cpu")
     seconds = _median_seconds(network, spec, volume_path, "cpu", repeats)
     peak_gb = peak_memory_gb()  # before the counting, which takes memory of its own
