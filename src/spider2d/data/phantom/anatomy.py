@@ -109,7 +109,7 @@ def sample_anatomy(seed: int, variant: str | None = None, wildness: float = 0.0)
         vertebrae=tuple(vertebrae),
         discs=tuple(discs),
         sacrum=bone,
-        canal=make_canal(rng, frames, bodies, bone, scale, disease.n_lumbar),
+        canal=make_canal(rng, frames, bodies, bone, scale, disease.n_lumbar, wildness),
         midline=make_midline(frames, bodies, bone),
         disease=disease,
     )

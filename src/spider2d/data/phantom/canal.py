@@ -7,6 +7,8 @@ import numpy as np
 from spider2d.data.phantom.sacrum import Sacrum
 from spider2d.data.phantom.shapes import Body, Frame
 
+HALF_DEPTH_MM, WILD_HALF_DEPTH_MM = (5.8, 7.6), (4.6, 7.4)
+
 
 @dataclass(frozen=True)
 class Canal:
@@ -34,9 +36,11 @@ def make_canal(
     sacrum: Sacrum,
     scale: float,
     n_lumbar: int,
+    wildness: float = 0.0,
 ) -> Canal:
-    """Return the sac of a spine; index 0 of ``frames`` and ``bodies`` is S1."""
-    half_depth, half_width = rng.uniform(5.8, 7.6) * scale, rng.uniform(7.8, 9.3) * scale
+    """Return the sac of a spine; index 0 is S1. Those of wild patients are often narrower."""
+    half_depth = rng.uniform(*(WILD_HALF_DEPTH_MM if wildness else HALF_DEPTH_MM)) * scale
+    half_width = rng.uniform(7.8, 9.3) * scale
     fat_mm = rng.uniform(1, 4)
     knots = []
     for k, (frame, body) in enumerate(zip(frames, bodies, strict=True)):

@@ -18,6 +18,8 @@ BODY_DEPTH_MM = (39.5, 40.0, 39.5, 38.5, 37.0, 36.0, 35.0, 34.0, 33.5, 33.0, 32.
 BODY_WIDTH_MM = (50.0, 48.0, 46.0, 44.0, 42.0, 40.0, 38.0, 36.0, 34.5, 33.5, 32.5)
 BODY_WEDGE = (0.055, 0.015, 0.005, -0.005, -0.01, -0.02, -0.02, -0.02, -0.02, -0.02, -0.02)
 DISC_HEIGHT_MM = (8.0, 8.5, 8.0, 7.2, 6.2, 4.8, 4.0, 3.7, 3.5, 3.4, 3.3)
+LOW_DISCS, LEAST_OF_DISC = (0.45, 1.05), 0.3
+"""How high the discs of wild patients are, and a disc at least, relative to the table."""
 LEAN_DEG = (20.0, 8.0, -2.0, -9.0, -13.0, -14.0, -12.0, -9.0, -5.0, -1.0, 3.0)
 
 
@@ -66,8 +68,8 @@ def stack_spine(
 ) -> tuple[list[Frame], list[Body], list[Disc]]:
     """Return poses and shapes of the bodies (index 0 is S1) and the discs between them (index 0 on S1).
 
-    ``wildness`` widens the spread of tilt, scoliosis, turn, sizes and disc heights, and makes bodies slimmer
-    than the discs between them (0 = ordinary patients).
+    ``wildness`` widens the spread of tilt, scoliosis, turn, sizes and shapes, makes bodies slimmer than the
+    discs between them, and discs lower (0 = ordinary patients).
     """
     wide, spread = 1 + 3 * wildness, 1 + wildness
     slope = float(np.clip(rng.normal(40, 8), 22, 58))
@@ -83,14 +85,14 @@ def stack_spine(
     bodies = [Body(25 * scale, 16.5 * scale, 14 * scale, wedge=0.08, concavity=(1.2, 0.0), taper=0.14)]
     frames = [Frame(axes[:, 1] * bodies[0].half_height, axes)]
     discs, stout = [], rng.normal(1, 0.05 * spread)
+    low = rng.uniform(*LOW_DISCS) if wildness else 1.0
     for k in range(N_MODELLED):
         level = table_level(k, disease.n_lumbar)
         axes = posture.axes(rng, k, level)
         body = sample_body(rng, level, np.array([scale, stout]), disease.pits[k], disease.wedged[k])
-        if wildness:
-            width = body.half_width * rng.uniform(1.0, 1.26)
-            body = replace(body, half_width=width, side_waist=rng.uniform(-0.1, 0.1))
-        height = at_level(DISC_HEIGHT_MM, level) * scale * rng.normal(1, 0.08 * spread) * disease.narrowing[k]
+        body = vary_body(rng, body) if wildness else body
+        share = low * rng.normal(1, 0.08 * spread) * disease.narrowing[k]
+        height = at_level(DISC_HEIGHT_MM, level) * scale * (max(share, LEAST_OF_DISC) if wildness else share)
         disc, frame = put_on_top(frames[-1], bodies[-1], axes, body, height, k, disease)
         if wildness:
             disc = replace(disc, half_width=disc.half_width + rng.uniform(0, 2.5))
@@ -123,6 +125,20 @@ def sample_body(
         concavity=(rng.uniform(0.5, 2.0), rng.uniform(0.7, 2.4)),
         waist=rng.uniform(0.07, 0.18),
         pits=pits,
+    )
+
+
+def vary_body(rng: np.random.Generator, body: Body) -> Body:
+    """Return a body of a wild patient: broader, and of other faces and walls than its neighbours."""
+    return replace(
+        body,
+        half_width=body.half_width * rng.uniform(1.0, 1.26),
+        half_depth=body.half_depth * rng.normal(1, 0.03),
+        half_height=body.half_height * rng.normal(1, 0.04),
+        wedge=body.wedge + rng.normal(0, 0.02),
+        concavity=(rng.uniform(0, 3), rng.uniform(0, 3)),
+        waist=rng.uniform(0, 0.22),
+        side_waist=rng.uniform(-0.1, 0.1),
     )
 
 
