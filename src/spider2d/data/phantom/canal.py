@@ -8,6 +8,7 @@ from spider2d.data.phantom.sacrum import Sacrum
 from spider2d.data.phantom.shapes import Body, Frame
 
 HALF_DEPTH_MM, WILD_HALF_DEPTH_MM = (5.8, 7.6), (4.6, 7.4)
+"""Half extent of the sac from front to back at scale 1; that of wild patients by real pictures."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,10 @@ def make_canal(
     n_lumbar: int,
     wildness: float = 0.0,
 ) -> Canal:
-    """Return the sac of a spine; index 0 is S1. Those of wild patients are often narrower."""
+    """Return the sac of a spine; index 0 of ``frames`` and ``bodies`` is S1.
+
+    With ``wildness`` above 0 it is narrower from front to back in most patients.
+    """
     half_depth = rng.uniform(*(WILD_HALF_DEPTH_MM if wildness else HALF_DEPTH_MM)) * scale
     half_width = rng.uniform(7.8, 9.3) * scale
     fat_mm = rng.uniform(1, 4)

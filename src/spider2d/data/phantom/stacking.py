@@ -19,7 +19,7 @@ BODY_WIDTH_MM = (50.0, 48.0, 46.0, 44.0, 42.0, 40.0, 38.0, 36.0, 34.5, 33.5, 32.
 BODY_WEDGE = (0.055, 0.015, 0.005, -0.005, -0.01, -0.02, -0.02, -0.02, -0.02, -0.02, -0.02)
 DISC_HEIGHT_MM = (8.0, 8.5, 8.0, 7.2, 6.2, 4.8, 4.0, 3.7, 3.5, 3.4, 3.3)
 LOW_DISCS, LEAST_OF_DISC = (0.45, 1.05), 0.3
-"""How high the discs of wild patients are, and a disc at least, relative to the table."""
+"""Height of the discs of a wild patient, and the least of one disc, relative to ``DISC_HEIGHT_MM``."""
 LEAN_DEG = (20.0, 8.0, -2.0, -9.0, -13.0, -14.0, -12.0, -9.0, -5.0, -1.0, 3.0)
 
 
