@@ -8,9 +8,7 @@ counts and a contact sheet to be looked at.
 import argparse
 import csv
 import io
-import re
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 import cv2
@@ -22,12 +20,11 @@ from spider2d import cli
 from spider2d.atomic_write import write_text
 from spider2d.checkpoint import load_predictor
 from spider2d.data.contact_sheet import tile, write_png
-from spider2d.data.geometry import Grid2d, promote_2d
 from spider2d.data.normalise import apply_window, fit_window
 from spider2d.data.overlay import overlay_rgb
-from spider2d.data.spider_tables import SEQUENCES, OverviewRow, read_overview
+from spider2d.data.pictures import HALVES, choose_pictures, read_picture, row_of
+from spider2d.data.spider_tables import SEQUENCES, read_overview
 from spider2d.data.volume import Volume, to_canonical
-from spider2d.errors import DatasetError
 from spider2d.inference.segment import SegmentOptions, segment_volume
 from spider2d.inference.slicewise import choose_precision
 from spider2d.labels import VERTEBRA, class_of_label
@@ -45,7 +42,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--half",
-        choices=("development", "report", "all"),
+        choices=HALVES,
         default="all",
         help="development: patients of even number, which may be looked at while the model is made",
     )
@@ -53,41 +50,6 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--threads", type=cli.whole_number(1), default=1, help="CPU threads of the network")
     parser.add_argument("--output", type=Path, default=Path("predictions/real_pictures"))
     return parser.parse_args(argv)
-
-
-def choose_pictures(folder: Path, half: str) -> list[Path]:
-    """Return the PNG files of a half of the patients: development takes the even numbers, report the odd."""
-    paths = [path for path in sorted(folder.glob("*.png")) if re.fullmatch(r"[0-9]+_.+", path.stem)]
-    even = {path: int(path.stem.split("_")[0]) % 2 == 0 for path in paths}
-    chosen = [path for path in paths if half == "all" or even[path] == (half == "development")]
-    if not chosen:
-        raise DatasetError(
-            f"{folder}: no PNG files named PATIENT_SEQUENCE.png, such as 12_t2.png, of the half '{half}'; "
-            "name the folder of mid-sagittal pictures"
-        )
-    return chosen
-
-
-def row_of(path: Path, table: Mapping[str, OverviewRow]) -> OverviewRow:
-    """Return the table row of a picture, which must hold the pixel size and the number of vertebrae."""
-    row = table.get(path.stem)
-    if row is None or row.pixel_spacing_mm is None or row.n_vertebrae is None:
-        raise DatasetError(
-            f"{path}: the table has no row with PixelSpacing and num_vertebrae for it; add them, or take the "
-            "picture out of the folder"
-        )
-    return row
-
-
-def read_picture(path: Path, row: OverviewRow) -> Volume:
-    """Return a picture as a volume of one sagittal slice, with the pixel size of its table row."""
-    image_rc = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
-    if image_rc is None:
-        raise DatasetError(f"{path}: not a readable picture; copy it again")
-    row_mm, column_mm = row.pixel_spacing_mm
-    plane = Grid2d((0.0, 0.0), (1.0, 0.0, 0.0, 1.0))
-    geometry = promote_2d(image_rc.shape[::-1], (column_mm, row_mm), plane, "inferior-first")
-    return Volume(image_rc.reshape(geometry.size_xyz[::-1]), geometry)
 
 
 def count_vertebrae(labels: np.ndarray) -> int:
