@@ -101,8 +101,9 @@ def test_training_steps_are_documented_commands(monkeypatch, tmp_path):
     assert list(recipe.trainings) == list(range(1, n + 1))
     last = [tmp_path / f"run_{number}" / "last.pt" for number in range(1, n + 1)]
     averaged = make_weights.train(tmp_path, recipe)
-    assert averaged == [tmp_path / "start_22.pt", last[21]] and means["start_19.pt"] == last[14:17]
+    assert averaged == last[21:23] and means["start_19.pt"] == last[14:17]
     assert means["start_22.pt"] == [tmp_path / "start_19.pt", *last[17:21]]
+    assert means["start_23.pt"] == [tmp_path / "start_22.pt", last[21]]
     trainings = [command for command in commands if command[0] == "src/train.py"]
     arguments = [load_script("src/train.py").parse_args(command[1:]) for command in trainings]
     assert len(arguments) == n
