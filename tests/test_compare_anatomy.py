@@ -1,16 +1,11 @@
 """experiments/compare_anatomy.py on pictures made of a phantom."""
 
-import subprocess
-import sys
-
 import cv2
 import numpy as np
 import pytest
+from run_script import run_script
 
-from spider2d.cli import PROJECT_ROOT
 from spider2d.data.phantom.dataset import SeriesPlan, make_planned_series
-
-SCRIPT = PROJECT_ROOT / "experiments" / "compare_anatomy.py"
 
 
 @pytest.fixture
@@ -29,12 +24,7 @@ def pictures(tmp_path):
 
 
 def run(*words):
-    return subprocess.run(
-        [sys.executable, str(SCRIPT), *map(str, words)],
-        capture_output=True,
-        encoding="utf-8",
-        check=False,
-    )
+    return run_script("experiments/compare_anatomy.py", *words)
 
 
 def test_it_prints_the_proportions_of_both(pictures):

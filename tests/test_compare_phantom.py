@@ -1,15 +1,9 @@
 """experiments/compare_phantom.py on a folder of made-up real pictures."""
 
-import subprocess
-import sys
-
 import cv2
 import numpy as np
 import pytest
-
-from spider2d.cli import PROJECT_ROOT
-
-SCRIPT = PROJECT_ROOT / "experiments" / "compare_phantom.py"
+from run_script import run_script
 
 
 @pytest.fixture
@@ -24,12 +18,7 @@ def real_folder(tmp_path):
 
 
 def run(*words):
-    return subprocess.run(
-        [sys.executable, str(SCRIPT), *map(str, words)],
-        capture_output=True,
-        encoding="utf-8",
-        check=False,
-    )
+    return run_script("experiments/compare_phantom.py", *words)
 
 
 def test_it_writes_a_sheet_and_prints_statistics_of_both(real_folder):

@@ -1,20 +1,10 @@
 """preprocessing/make_phantom.py as a user runs it."""
 
-import subprocess
-import sys
-
-from spider2d.cli import PROJECT_ROOT
-
-SCRIPT = PROJECT_ROOT / "preprocessing" / "make_phantom.py"
+from run_script import run_script
 
 
 def run(*words):
-    return subprocess.run(
-        [sys.executable, str(SCRIPT), *map(str, words)],
-        capture_output=True,
-        encoding="utf-8",
-        check=False,
-    )
+    return run_script("preprocessing/make_phantom.py", *words)
 
 
 def test_it_writes_a_data_set_and_names_the_next_command(tmp_path):
