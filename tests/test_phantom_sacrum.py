@@ -61,7 +61,7 @@ def test_low_wings_are_those_of_some_wild_patients():
 def test_lowest_transverse_process_is_as_massive_at_its_root_as_a_real_one():
     """Sections of the fifth lumbar vertebra of a real patient: 279 and 342 mm2, 32 mm beside the middle."""
     areas_mm2 = {0.0: [], 0.4: []}
-    for seed, wildness in product(range(8), areas_mm2):
+    for seed, wildness in product(range(24), areas_mm2):
         anatomy = sample_anatomy(seed, "healthy", wildness)
         areas_mm2[wildness].append(section_beside(anatomy, anatomy.vertebrae[0].label, 32.0).shape[1])
     assert np.median(areas_mm2[0.0]) < 120 and 200 < np.median(areas_mm2[0.4]) < 400

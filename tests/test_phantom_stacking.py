@@ -40,8 +40,12 @@ def test_no_disc_of_a_wild_patient_vanishes():
 def test_bodies_of_wild_patients_vary_in_depth_height_and_faces():
     rng = np.random.default_rng(0)
     plain = Body(20.0, 18.0, 14.0, wedge=0.0, waist=0.1)
-    bodies = [stacking.vary_body(rng, plain) for _ in range(2000)]
-    for name, mean, spread in (("half_depth", 18.0, 0.54), ("half_height", 14.0, 0.56), ("wedge", 0.0, 0.02)):
+    bodies = [stacking.vary_body(rng, plain, 1.1) for _ in range(2000)]
+    for name, mean, spread in (
+        ("half_depth", 18.0, 0.54),
+        ("half_height", 15.4, 0.616),
+        ("wedge", 0.0, 0.02),
+    ):
         values = np.array([getattr(body, name) for body in bodies])
         assert abs(values.mean() - mean) < 0.1 * spread
         assert abs(values.std() - spread) < 0.1 * spread
@@ -50,6 +54,17 @@ def test_bodies_of_wild_patients_vary_in_depth_height_and_faces():
     assert hollows.max() <= 3
     assert abs(np.corrcoef(hollows.T)[0, 1]) < 0.1
     assert all(20.0 <= body.half_width <= 25.2 for body in bodies)
+
+
+def test_bodies_of_wild_patients_are_a_twentieth_taller_and_patients_differ():
+    ordinary, wild = (
+        np.array([[v.body.half_height / v.body.half_depth for v in a.vertebrae[1:5]] for a in patients])
+        for patients in (
+            [sample_anatomy(seed, "healthy", wildness) for seed in range(PATIENTS)] for wildness in (0.0, 0.4)
+        )
+    )
+    assert abs(np.median(wild) / np.median(ordinary) - stacking.TALL_BODIES[0]) < 0.025
+    assert wild.mean(axis=1).std() > 1.3 * ordinary.mean(axis=1).std()
 
 
 def test_the_sac_of_wild_patients_is_narrower_from_front_to_back_not_from_side_to_side():

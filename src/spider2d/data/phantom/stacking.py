@@ -20,6 +20,8 @@ BODY_WEDGE = (0.055, 0.015, 0.005, -0.005, -0.01, -0.02, -0.02, -0.02, -0.02, -0
 DISC_HEIGHT_MM = (8.0, 8.5, 8.0, 7.2, 6.2, 4.8, 4.0, 3.7, 3.5, 3.4, 3.3)
 LOW_DISCS, LEAST_OF_DISC = (0.45, 1.05), 0.3
 """Height of the discs of a wild patient, and the least of one disc, relative to ``DISC_HEIGHT_MM``."""
+TALL_BODIES = (1.05, 0.06)
+"""Mean and standard deviation of the height of a wild patient's bodies, relative to ``BODY_HEIGHT_MM``."""
 LEAN_DEG = (20.0, 8.0, -2.0, -9.0, -13.0, -14.0, -12.0, -9.0, -5.0, -1.0, 3.0)
 
 
@@ -69,7 +71,7 @@ def stack_spine(
     """Return poses and shapes of the bodies (index 0 is S1) and the discs between them (index 0 on S1).
 
     ``wildness`` widens the spread of tilt, scoliosis, turn, sizes and shapes, makes bodies slimmer than the
-    discs between them, and discs lower (0 = ordinary patients).
+    discs between them and a little taller, and discs lower (0 = ordinary patients).
     """
     wide, spread = 1 + 3 * wildness, 1 + wildness
     slope = float(np.clip(rng.normal(40, 8), 22, 58))
@@ -85,12 +87,12 @@ def stack_spine(
     bodies = [Body(25 * scale, 16.5 * scale, 14 * scale, wedge=0.08, concavity=(1.2, 0.0), taper=0.14)]
     frames = [Frame(axes[:, 1] * bodies[0].half_height, axes)]
     discs, stout = [], rng.normal(1, 0.05 * spread)
-    low = rng.uniform(*LOW_DISCS) if wildness else 1.0
+    low, tall = (rng.uniform(*LOW_DISCS), rng.normal(*TALL_BODIES)) if wildness else (1.0, 1.0)
     for k in range(N_MODELLED):
         level = table_level(k, disease.n_lumbar)
         axes = posture.axes(rng, k, level)
         body = sample_body(rng, level, np.array([scale, stout]), disease.pits[k], disease.wedged[k])
-        body = vary_body(rng, body) if wildness else body
+        body = vary_body(rng, body, tall) if wildness else body
         share = low * rng.normal(1, 0.08 * spread) * disease.narrowing[k]
         height = at_level(DISC_HEIGHT_MM, level) * scale * (max(share, LEAST_OF_DISC) if wildness else share)
         disc, frame = put_on_top(frames[-1], bodies[-1], axes, body, height, k, disease)
@@ -128,13 +130,13 @@ def sample_body(
     )
 
 
-def vary_body(rng: np.random.Generator, body: Body) -> Body:
-    """Return a body of a wild patient: broader, and of other faces and walls than its neighbours."""
+def vary_body(rng: np.random.Generator, body: Body, tall: float) -> Body:
+    """Return a body of a wild patient: broader, ``tall`` times as high, its faces and walls its own."""
     return replace(
         body,
         half_width=body.half_width * rng.uniform(1.0, 1.26),
         half_depth=body.half_depth * rng.normal(1, 0.03),
-        half_height=body.half_height * rng.normal(1, 0.04),
+        half_height=body.half_height * tall * rng.normal(1, 0.04),
         wedge=body.wedge + rng.normal(0, 0.02),
         concavity=(rng.uniform(0, 3), rng.uniform(0, 3)),
         waist=rng.uniform(0, 0.22),
