@@ -1,6 +1,5 @@
 import gzip
 import os
-import re
 import struct
 import zlib
 from dataclasses import replace
@@ -10,7 +9,7 @@ import pytest
 import SimpleITK as sitk
 
 from spider2d.data.geometry import check_grid
-from spider2d.data.volume import read_geometry, read_volume
+from spider2d.data.volume import read_volume
 from spider2d.errors import VolumeError
 
 SAGITTAL = (0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0, -1.0, 0.0)
@@ -137,7 +136,6 @@ def test_empty_missing_and_unknown_files(tmp_path):
         read_volume(tmp_path / "slice.dcm")
 
 
-@pytest.mark.parametrize("read", [read_volume, read_geometry])
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -149,9 +147,9 @@ def test_empty_missing_and_unknown_files(tmp_path):
         ({"ElementType": "MET_NONSENSE"}, "damaged"),
     ],
 )
-def test_impossible_headers_are_refused(tmp_path, read, changes, message):
+def test_impossible_headers_are_refused(tmp_path, changes, message):
     with pytest.raises(VolumeError, match=message):
-        read(write_meta(tmp_path / "a.mha", **changes))
+        read_volume(write_meta(tmp_path / "a.mha", **changes))
 
 
 def test_a_size_beyond_memory_is_one_clear_error(tmp_path):
@@ -192,18 +190,18 @@ def test_thick_slices_of_another_plane_are_refused(tmp_path, matrix, plane):
 
 def test_thin_sagittal_slices_are_no_coronal_acquisition(tmp_path):
     thin = write_meta(tmp_path / "a.mha", ElementSpacing="0.9 0.9 0.4")
-    assert read_geometry(thin).spacing_sra_mm == pytest.approx((0.4, 0.9, 0.9))
+    assert read_volume(thin).geometry.spacing_sra_mm == pytest.approx((0.4, 0.9, 0.9))
 
 
 def test_a_single_slice_is_accepted_only_when_sagittal(tmp_path):
     one = {"DimSize": "4 3 1", "ElementSpacing": "1 1 1"}
-    assert read_geometry(write_meta(tmp_path / "a.mha", **one)).shape_sra == (1, 3, 4)
+    assert read_volume(write_meta(tmp_path / "a.mha", **one)).geometry.shape_sra == (1, 3, 4)
     with pytest.raises(VolumeError, match="an axial acquisition"):
-        read_geometry(write_meta(tmp_path / "b.mha", TransformMatrix="1 0 0 0 1 0 0 0 1", **one))
+        read_volume(write_meta(tmp_path / "b.mha", TransformMatrix="1 0 0 0 1 0 0 0 1", **one))
 
 
 def test_an_origin_that_is_no_number_is_refused(tmp_path):
-    geometry = replace(read_geometry(write_meta(tmp_path / "a.mha")), origin_xyz_mm=(0.0, np.nan, 0.0))
+    geometry = replace(read_volume(write_meta(tmp_path / "a.mha")).geometry, origin_xyz_mm=(0.0, np.nan, 0.0))
     with pytest.raises(VolumeError, match=r"a\.mha: origin \(0\.0, nan, 0\.0\) mm"):
         check_grid(geometry, "a.mha")
 
@@ -216,49 +214,6 @@ def test_a_sheared_nifti_is_named_as_such(tmp_path, noise):
     path.write_bytes(header)
     with pytest.raises(VolumeError, match="not perpendicular"):
         read_volume(path)
-
-
-@pytest.mark.parametrize("name", ["a.nii", "a.nii.gz"])
-@pytest.mark.parametrize("bad", [0, np.nan, np.inf])
-def test_a_nifti_without_spacing_is_refused(tmp_path, noise, name, bad):
-    path = write(tmp_path / name, noise, compress=name.endswith("gz"))
-    header = bytearray(gzip.decompress(path.read_bytes()) if name.endswith("gz") else path.read_bytes())
-    struct.pack_into("<f", header, 84, bad)  # pixdim[2]; ITK would put 1 mm for 0
-    path.write_bytes(gzip.compress(header) if name.endswith("gz") else header)
-    with pytest.raises(VolumeError, match=r"a\.nii.*: spacing .* mm\. Needed: positive numbers"):
-        read_geometry(path)
-
-
-@pytest.mark.parametrize("codes", [(0, 0), (1, 0), (0, 1)])
-@pytest.mark.parametrize("name", ["a.nii", "a.nii.gz"])
-def test_nifti_codes_say_whether_directions_are_stated(tmp_path, noise, name, codes):
-    path = tmp_path / name
-    isotropic = sitk.GetImageFromArray(noise)  # ITK's guess makes other voxels thick axial slices
-    sitk.WriteImage(isotropic, str(path))
-    header = bytearray(gzip.decompress(path.read_bytes()) if name.endswith("gz") else path.read_bytes())
-    struct.pack_into("<hh", header, 252, *codes)
-    path.write_bytes(gzip.compress(header) if name.endswith("gz") else header)
-    assert read_volume(path).directions_stated == any(codes)
-
-
-@pytest.mark.parametrize(
-    ("name", "fields"),
-    [
-        ("a.mha", [b"TransformMatrix"]),
-        ("a.mhd", [b"TransformMatrix"]),
-        ("a.nrrd", [b"space:", b"space directions", b"space origin"]),
-    ],
-)
-def test_text_headers_without_directions_are_told(tmp_path, noise, name, fields):
-    path = tmp_path / name
-    sitk.WriteImage(sitk.GetImageFromArray(noise), str(path))
-    assert read_volume(path).directions_stated
-    content = path.read_bytes()
-    for field in fields:
-        content, n_removed = re.subn(b"(?m)^" + field + b".*\n", b"", content)
-        assert n_removed == 1
-    path.write_bytes(content)
-    assert not read_volume(path).directions_stated
 
 
 @pytest.mark.parametrize("suffix", [".mha", ".nii", ".nii.gz", ".nrrd"])

@@ -79,7 +79,7 @@ def test_report_names_what_made_it(images, checkpoint, tmp_path):
 def test_a_trusted_header_is_not_looked_at(images, checkpoint, tmp_path):
     run(images / "1_t1.mha", "--checkpoint", checkpoint, "--output", tmp_path, "--trust-pixel-size")
     report = json.loads((tmp_path / "1_t1.json").read_text())
-    assert report["trust_pixel_size"] and "header check" not in report["seconds"]
+    assert report["options"]["trust_pixel_size"] and "header check" not in report["seconds"]
 
 
 def test_nifti_output_with_augmentation(images, checkpoint, tmp_path):
@@ -118,6 +118,7 @@ def test_2d_images_need_the_direction_of_their_rows_and_stay_2d(checkpoint, tmp_
     assert run(*options) == 1
     assert "inferior-first" in capsys.readouterr().err
     assert run(*options, "--rows-2d", "inferior-first", "--preview") == 0
+    assert "--references FOLDER_OF_MASKS --rows-2d inferior-first" in capsys.readouterr().out
     labels = sitk.ReadImage(str(tmp_path / "out" / "slice.mha"))
     for method in ("GetSize", "GetSpacing", "GetOrigin", "GetDirection"):
         assert getattr(labels, method)() == getattr(image, method)()

@@ -9,6 +9,7 @@ import pytest
 from infer_runs import command, run, visible
 from painted_spine import LPS, paint_volume
 
+from spider2d.checkpoint import load_checkpoint, save_checkpoint
 from spider2d.data.volume import read_mask, write_volume
 
 
@@ -81,16 +82,27 @@ def test_a_file_that_this_program_did_not_write_is_not_replaced(images, checkpoi
     assert visible(tmp_path / "masks") == [name] and (tmp_path / "masks" / name).read_bytes() == b"by hand"
 
 
-def test_results_of_another_image_or_checkpoint_are_not_skipped(images, checkpoint, tmp_path):
-    other = shutil.copytree(images, tmp_path / "other") / "1_t1.mha"
-    another = shutil.copy(checkpoint, tmp_path / "another.pt")
-    output = ("--output", tmp_path / "out", "--skip-existing")
-    report = tmp_path / "out" / "1_t1.json"
-    run(images / "1_t1.mha", "--checkpoint", checkpoint, *output)
-    run(other, "--checkpoint", checkpoint, *output)
-    assert json.loads(report.read_text())["input"] == str(other)
-    run(other, "--checkpoint", another, *output)
-    assert json.loads(report.read_text())["checkpoint"] == str(another)
+def test_results_of_another_image_checkpoint_or_option_are_not_skipped(
+    images, checkpoint, tmp_path, capsys, monkeypatch
+):
+    def is_skipped(*options):
+        capsys.readouterr()
+        assert run("1_t1.mha", "--output", tmp_path / "out", "--skip-existing", *options) == 0
+        return "there already" in capsys.readouterr().out
+
+    network = shutil.copy(checkpoint, tmp_path / "network.pt")
+    monkeypatch.chdir(images)
+    assert not is_skipped("--checkpoint", network)
+    assert is_skipped("--checkpoint", network)
+    monkeypatch.chdir(shutil.copytree(images, tmp_path / "other"))  # the same name as typed, another image
+    assert not is_skipped("--checkpoint", network)
+    assert is_skipped("--checkpoint", shutil.copy(network, tmp_path / "copy.pt"))
+    trained_on = load_checkpoint(network)
+    save_checkpoint(network, trained_on.spec, trained_on.network_state, {"step": 2})
+    assert not is_skipped("--checkpoint", network)
+    for option in ("--trust-pixel-size", "--no-tta", "--rows-2d=inferior-first"):
+        assert not is_skipped("--checkpoint", network, option)
+        assert is_skipped("--checkpoint", network, option)
 
 
 def test_an_error_while_writing_leaves_no_file(images, checkpoint, tmp_path, monkeypatch):

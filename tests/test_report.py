@@ -56,12 +56,13 @@ def test_patient_left_is_the_first_slice():
     assert left[0] - right[0] == pytest.approx(16)  # LPS: x grows towards the left
 
 
-def test_sides_of_one_slice_are_no_border():
+def test_one_slice_has_no_sides_across_and_no_volume():
     labels_sra = np.zeros((1, 9, 9), np.uint8)
     labels_sra[0, 3:5, 3:5] = 7
     geometry = Geometry((1, 9, 9), (4.0, 1.0, 1.0), (0.0, 0.0, 0.0), tuple(np.eye(3).ravel()))
     (instance,) = describe_instances(labels_sra, labels_sra, geometry)
     assert not instance["touches_border"]
+    assert instance["volume_ml"] is None  # its thickness says little about the structure
 
 
 def test_a_2d_image_has_positions_in_its_own_plane_and_no_millilitres():

@@ -15,7 +15,7 @@ from spider2d.data.volume import (
     Volume,
     from_canonical,
     grid_differences,
-    read_geometry,
+    labels_of,
     read_mask,
     read_volume,
     to_canonical,
@@ -161,11 +161,6 @@ def test_grid_differences_name_what_differs():
     assert [text.split()[0] for text in differences] == ["size", "origin_xyz_mm"]
 
 
-def test_read_geometry_equals_that_of_the_volume(tmp_path):
-    write_volume(tmp_path / "a.mha", oblique_volume())
-    assert read_geometry(tmp_path / "a.mha") == read_volume(tmp_path / "a.mha").geometry
-
-
 @pytest.mark.parametrize("suffix", [".mha", ".mhd", ".nii", ".nii.gz", ".nrrd"])
 def test_every_format_is_read(tmp_path, suffix):
     image = sitk.GetImageFromArray(np.arange(60, dtype=np.int16).reshape(3, 4, 5))
@@ -188,6 +183,16 @@ def test_a_mask_with_fractions_is_refused(tmp_path):
     write_volume(tmp_path / "a.mha", volume)
     with pytest.raises(VolumeError, match=r"whole numbers, found 0\.5 \(1 such voxels\)"):
         read_mask(tmp_path / "a.mha")
+
+
+def test_a_mask_with_a_number_that_int32_cannot_hold_is_refused():
+    volume = make_volume(SAGITTAL, dtype=np.float32)
+    volume.array_zyx[0, 0, 0] = -(2.0**31)  # fits, but is no label
+    volume.array_zyx[0, 0, 1] = 2.0**31
+    with pytest.raises(
+        VolumeError, match=r"masks\.mha.*whole numbers, found .*2\.14748e\+09 \(2 such voxels\)"
+    ):
+        labels_of(volume, "masks.mha")
 
 
 def test_boolean_masks_are_written_as_bytes(tmp_path):

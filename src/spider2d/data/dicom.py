@@ -95,5 +95,6 @@ def _files_of_only_series(folder: Path) -> list[str]:
 
 
 def _description(file: str) -> str:
-    header = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=["SeriesDescription"])
+    # force: GDCM takes files without the mark of DICOM too.
+    header = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=["SeriesDescription"], force=True)
     return str(header.get("SeriesDescription", "?")).strip()

@@ -4,7 +4,6 @@ import gzip
 import math
 import os
 import re
-import struct
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -14,10 +13,9 @@ import numpy as np
 import SimpleITK as sitk
 
 from spider2d.data.geometry import Geometry, Grid2d, Rows2d, check_grid, promote_2d
-from spider2d.data.itk_name import itk_name
+from spider2d.data.header_fields import HEADER_BYTES, check_spacing_stated
+from spider2d.data.itk_name import READABLE_SUFFIXES, itk_name, suffix_of
 from spider2d.errors import VolumeError
-
-READABLE_SUFFIXES = (".mha", ".mhd", ".nii.gz", ".nii", ".nrrd")
 
 # Named, because ITK itself goes by the ending and does not take IMAGE.MHA for one of its own.
 _IMAGE_IO = {
@@ -27,19 +25,8 @@ _IMAGE_IO = {
     ".nii": "NiftiImageIO",
     ".nrrd": "NrrdImageIO",
 }
-_HEADER_BYTES = 65536
-_NIFTI_HEADER_BYTES = 540
-_NIFTI_PIXDIM = {348: (80, "f"), 540: (112, "d")}
-"""Where the spacing of the first axis stands in NIfTI-1 and -2, by the size of the header, and its type."""
-_META_DIRECTIONS = rb"^(TransformMatrix|Orientation|Rotation) *="
-_NRRD_DIRECTIONS = rb"^space directions:"
 _ZLIB_FIRST_BYTE = 0x78
 _CHUNK_BYTES = 1 << 20
-
-
-def suffix_of(path: Path) -> str:
-    """Return which of ``READABLE_SUFFIXES`` a file name ends in, or "" for none of them."""
-    return next((suffix for suffix in READABLE_SUFFIXES if path.name.lower().endswith(suffix)), "")
 
 
 def open_image(path: Path) -> sitk.ImageFileReader:
@@ -69,8 +56,7 @@ def open_image(path: Path) -> sitk.ImageFileReader:
     reader.SetFileName(itk_name(path))
     try:
         reader.ReadImageInformation()
-        if suffix_of(path) in (".nii", ".nii.gz"):
-            _check_nifti_spacing(path, reader.GetDimension())
+        check_spacing_stated(path, reader.GetDimension())
     except (RuntimeError, EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise _unreadable(path, error) from error
     return reader
@@ -92,20 +78,6 @@ def read_pixels(reader: sitk.ImageFileReader) -> sitk.Image:
     except (RuntimeError, EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise _unreadable(path, error) from error
     return image
-
-
-def states_directions(reader: sitk.ImageFileReader) -> bool:
-    """Return whether a header opened by ``open_image`` says how the axes lie in the patient.
-
-    Where it does not, ITK takes the axes for left, posterior and superior. In NIfTI both codes are then 0
-    (``NIFTI_XFORM_UNKNOWN``), in the text headers of the other kinds the field is missing.
-    """
-    path = Path(reader.GetFileName())
-    if suffix_of(path) in (".nii", ".nii.gz"):
-        return any(int(reader.GetMetaData(code)) for code in ("qform_code", "sform_code"))
-    pattern = _NRRD_DIRECTIONS if suffix_of(path) == ".nrrd" else _META_DIRECTIONS
-    with path.open("rb") as file:
-        return re.search(pattern, file.read(_HEADER_BYTES), re.MULTILINE) is not None
 
 
 def geometry_of(image: sitk.Image | sitk.ImageFileReader, path: Path, rows_2d: Rows2d | None) -> Geometry:
@@ -165,21 +137,6 @@ def check_nifti_complete(header: sitk.ImageFileReader) -> None:
         raise EOFError(f"{available} bytes, needed {needed}")
 
 
-def _check_nifti_spacing(path: Path, n_axes: int) -> None:
-    """Refuse a NIfTI file without spacing, for which ITK puts 1 mm."""
-    with (gzip.open if suffix_of(path) == ".nii.gz" else open)(path, "rb") as file:
-        header = file.read(_NIFTI_HEADER_BYTES)
-    for size, (place, number) in _NIFTI_PIXDIM.items():
-        for byte_order in "<>":
-            if header[:4] == struct.pack(f"{byte_order}i", size):
-                pixdim = struct.unpack_from(f"{byte_order}{min(n_axes, 3)}{number}", header, place)
-                if not all(0 < abs(spacing_mm) < math.inf for spacing_mm in pixdim):
-                    raise VolumeError(
-                        f"{path}: spacing {pixdim} mm. Needed: positive numbers; export the image again with "
-                        "its true voxel spacing."
-                    )
-
-
 def _unpacked_bytes(path: Path) -> int:
     if suffix_of(path) == ".nii":
         return path.stat().st_size
@@ -208,7 +165,7 @@ def _check_checksum(path: Path, image: sitk.Image) -> None:
 def _mha_checksum(path: Path) -> _Checksum | None:
     """Return the Adler-32 checksum that ends a zlib stream (RFC 1950), None for another kind of data."""
     with path.open("rb") as file:
-        header = file.read(_HEADER_BYTES)
+        header = file.read(HEADER_BYTES)
         stream_size = re.search(rb"^CompressedDataSize *= *(\d+)", header, re.MULTILINE)
         data_tag = re.search(rb"^ElementDataFile *= *LOCAL\s*?\n", header, re.MULTILINE)
         if stream_size is None or data_tag is None or header[data_tag.end()] != _ZLIB_FIRST_BYTE:
@@ -221,7 +178,7 @@ def _mha_checksum(path: Path) -> _Checksum | None:
 def _nrrd_checksum(path: Path) -> _Checksum | None:
     """Return the CRC-32 checksum near the end of a gzip stream (RFC 1952), None for another kind of data."""
     with path.open("rb") as file:
-        header, _, _ = file.read(_HEADER_BYTES).partition(b"\n\n")
+        header, _, _ = file.read(HEADER_BYTES).partition(b"\n\n")
         if b"encoding: gzip" not in header or b"data file:" in header:
             return None
         file.seek(-8, os.SEEK_END)

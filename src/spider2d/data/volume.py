@@ -16,15 +16,9 @@ import SimpleITK as sitk
 from spider2d.atomic_write import replacing
 from spider2d.data import dicom
 from spider2d.data.geometry import Geometry, Rows2d, grid_differences
-from spider2d.data.image_files import (
-    READABLE_SUFFIXES,
-    check_nifti_complete,
-    geometry_of,
-    open_image,
-    read_pixels,
-    states_directions,
-    suffix_of,
-)
+from spider2d.data.header_fields import states_directions
+from spider2d.data.image_files import check_nifti_complete, geometry_of, open_image, read_pixels
+from spider2d.data.itk_name import READABLE_SUFFIXES, suffix_of
 from spider2d.data.volume_paths import folders_left_out, list_volumes, volume_name, volumes_by_name
 from spider2d.errors import VolumeError
 
@@ -38,7 +32,6 @@ __all__ = [
     "grid_differences",
     "labels_of",
     "list_volumes",
-    "read_geometry",
     "read_mask",
     "read_volume",
     "to_canonical",
@@ -124,7 +117,8 @@ def labels_of(volume: Volume, source: str) -> Volume:
     """
     if np.issubdtype(volume.array_zyx.dtype, np.integer):
         return volume
-    fractional = (volume.array_zyx != np.rint(volume.array_zyx)) | (np.abs(volume.array_zyx) > 2**31 - 1)
+    # Not > 2**31 - 1, which float32 rounds up to 2**31.
+    fractional = (volume.array_zyx != np.rint(volume.array_zyx)) | (np.abs(volume.array_zyx) >= 2**31)
     if fractional.any():
         example = volume.array_zyx[fractional][0]
         raise VolumeError(
@@ -132,13 +126,6 @@ def labels_of(volume: Volume, source: str) -> Volume:
             "Resample masks with nearest-neighbour interpolation and save them as integers."
         )
     return Volume(volume.array_zyx.astype(np.int32), volume.geometry)
-
-
-def read_geometry(path: Path | str, rows_2d: Rows2d | None = None) -> Geometry:
-    """Read only the grid of an image, with the same checks and errors as ``read_volume``."""
-    path = Path(path)
-    image = dicom.read_series(path) if path.is_dir() else open_image(path)
-    return geometry_of(image, path, rows_2d)
 
 
 def _check_finite(array: np.ndarray, path: Path) -> None:

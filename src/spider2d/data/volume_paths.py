@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from spider2d.data import dicom
-from spider2d.data.image_files import READABLE_SUFFIXES, suffix_of
+from spider2d.data.itk_name import READABLE_SUFFIXES, suffix_of
 from spider2d.errors import DatasetError, VolumeError
 
 

@@ -60,10 +60,8 @@ def make_boundary(frame: SpineFrame, centre_mm: np.ndarray, normal: np.ndarray, 
     for _ in range(4):  # where the plane meets the wall; the wall is steep, so this converges quickly
         point = centre_mm + wall_mm * backwards(normal)
         wall = float(np.interp(point[1], frame.row_mm, frame.wall_mm))
-        if not np.isfinite(wall):
-            break
         wall_mm = (wall - centre_mm[2]) / max(backwards(normal)[2], MIN_BACKWARDS)
-    return Boundary(centre_mm, normal, arch_up, wall_mm if np.isfinite(wall) else np.inf, height_mm, disc)
+    return Boundary(centre_mm, normal, arch_up, wall_mm, height_mm, disc)
 
 
 def fit_plane(

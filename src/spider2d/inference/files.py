@@ -3,6 +3,7 @@
 A file appears under its name only when it is whole. The report comes last: where it lies, all the others do.
 """
 
+import hashlib
 import json
 import time
 from collections.abc import Iterable
@@ -43,11 +44,14 @@ class Outcome:
     error: str | None = None
 
 
-def describe_run(checkpoint: Path, spec: NetworkSpec, options: SegmentOptions) -> dict[str, Any]:
+def describe_run(
+    checkpoint: Path, spec: NetworkSpec, options: SegmentOptions, rows_2d: str | None
+) -> dict[str, Any]:
     """Return what every report of a run says about the program, the network and how it is run."""
     return {
         "program": f"spider2d {__version__}",
         "checkpoint": str(checkpoint),
+        "checkpoint_sha256": hashlib.sha256(checkpoint.read_bytes()).hexdigest(),
         "network": {
             "title": spec.title,
             "dimension": spec.dimension,
@@ -55,7 +59,11 @@ def describe_run(checkpoint: Path, spec: NetworkSpec, options: SegmentOptions) -
         },
         "device": options.device,
         "precision": options.precision,
-        "trust_pixel_size": options.trust_pixel_size,
+        "options": {
+            "trust_pixel_size": options.trust_pixel_size,
+            "rows_2d": rows_2d,
+            "tta": options.test_time_augmentation,
+        },
     }
 
 
@@ -77,7 +85,7 @@ def run_jobs(
         options: How to run it.
         run: What ``describe_run`` returned.
         rows_2d: Which end of the patient row 0 of 2D images shows; None refuses 2D images.
-        skip_existing: Leave out jobs whose files all exist and are of the same image and checkpoint;
+        skip_existing: Leave out jobs whose files all exist and are of the same image, checkpoint and options;
             otherwise they are replaced.
 
     Returns:
@@ -85,7 +93,7 @@ def run_jobs(
     """
     outcomes = []
     for job in tqdm(list(jobs), desc="segmenting", unit="volume"):
-        if skip_existing and is_done(job, run["checkpoint"]):
+        if skip_existing and is_done(job, run):
             outcomes.append(Outcome(job))
             continue
         try:
@@ -155,7 +163,7 @@ def write_outputs(
                 write_bytes(job.preview, picture)
             report = {
                 "schema": REPORT_SCHEMA,
-                "input": str(job.image),
+                "input": str(job.image.absolute()),
                 "output": str(job.mask),
                 "preview": None if job.preview is None else str(job.preview),
                 **run,

@@ -13,6 +13,8 @@ from spider2d.errors import VolumeError
 
 _REPORT_KEYS = {"schema", "program", "input", "output"}
 """What tells a report of this program from other JSON files."""
+_SAME_RUN_KEYS = ("checkpoint_sha256", "options")
+"""What must be the same in a report for its results not to be made again."""
 
 
 @dataclass(frozen=True)
@@ -110,13 +112,13 @@ def _job(image: Path, output: Path, mask_suffix: str, preview: bool) -> Job:
     return Job(name, image, output / f"{name}{mask_suffix}", output / f"{name}.json", picture)
 
 
-def is_done(job: Job, checkpoint: str) -> bool:
-    """Return whether all files of a job are there, made of its image with the checkpoint."""
+def is_done(job: Job, run: dict[str, Any]) -> bool:
+    """Return whether all files of a job exist, made of its image with checkpoint and options of the run."""
     report = _read_report(job.report)
     if report is None or not all(path.exists() for path in job.outputs):
         return False
-    pairs = (report["input"], job.image), (report.get("checkpoint", ""), checkpoint)
-    return all(Path(former).resolve() == Path(wanted).resolve() for former, wanted in pairs)
+    is_same_image = Path(report["input"]).resolve() == job.image.resolve()
+    return is_same_image and all(report.get(key) == run[key] for key in _SAME_RUN_KEYS)
 
 
 def remove_former(job: Job) -> None:

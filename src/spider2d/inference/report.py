@@ -38,7 +38,7 @@ def describe_instances(
         geometry: The grid of the input.
 
     Returns:
-        One dict per label, ascending: label, class, voxels, volume_ml (None for a 2D image), centroid_mm
+        One dict per label, ascending: label, class, voxels, volume_ml (None for a single slice), centroid_mm
         (LPS world; x, y of the file for a 2D image), touches_border (bool), border_sides (names of the sides
         of the volume it touches; the only slice of a volume counts as no side), confidence (0-1, mean over
         its voxels; None if unknown). Empty without labels.
@@ -69,7 +69,7 @@ def _describe_instance(
         "label": label,
         "class": CLASS_NAMES[class_of_label(label)],
         "voxels": voxels,
-        "volume_ml": None if geometry.source_2d else round(volume_ml, 3),
+        "volume_ml": None if geometry.shape_sra[0] == 1 else round(volume_ml, 3),
         "centroid_mm": [round(mm, 2) for mm in world_position(centroid_sra, geometry)],
         "touches_border": bool(sides),
         "border_sides": sides,

@@ -119,8 +119,6 @@ def _posterior_wall(classes_sra: np.ndarray, spacing_sra_mm: tuple, row_mm: np.n
     rows, wall = np.append(rows, more_rows[far]), np.append(wall, more_wall[far])
     order = np.argsort(rows)
     rows, wall = rows[order], wall[order]
-    if len(rows) == 0:
-        return np.full(len(row_mm), np.inf)
     filled = np.interp(row_mm, row_mm[rows], wall)
     smooth = ndimage.gaussian_filter1d(filled, WALL_SMOOTHING_MM / spacing_sra_mm[1], mode="nearest")
     return _extrapolate(smooth, rows[0], rows[-1], int(END_SLOPE_MM / spacing_sra_mm[1]))

@@ -1,6 +1,7 @@
 """A 3D network over one volume: overlapping windows, added up slice by slice, back to the volume's slices.
 
-Only as many slices as a window has are in memory at a time, so memory does not grow with the volume's depth.
+Predictions of only as many slices as a window has are in memory at a time: of what grows with the volume's
+depth there is the image on the network's grid alone.
 """
 
 import itertools
