@@ -39,7 +39,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         "--checkpoint", type=Path, help=f"default: the first of {', '.join(map(str, CHECKPOINTS))}"
     )
     parser.add_argument(
-        "--threads", type=cli.whole_number(1), help="CPU threads of the network (default: all cores)"
+        "--threads",
+        type=cli.whole_number(1),
+        help="CPU threads of the network (default: all cores, in training as configured)",
     )
     parser.add_argument("--run-section", nargs=2, metavar=("SECTION", "FOLDER"), help=argparse.SUPPRESS)
     return parser.parse_args(argv)
@@ -158,7 +160,7 @@ def benchmark_training(args: argparse.Namespace, folder: Path) -> dict:
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     config = load_config(TrainConfig, default_config(), [f"data.slices={(folder / 'slices').as_posix()}"])
-    threads = config.training.threads or torch.get_num_threads()
+    threads = args.threads or config.training.threads or torch.get_num_threads()
     torch.set_num_threads(threads)
     speed = measure_throughput(config, device, n_steps=60)
     return {

@@ -116,8 +116,9 @@ def method_steps(method: Method, args: argparse.Namespace) -> Steps:
     training += [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
     again = ["--resume"] if (run / "last.pt").exists() else []
     # Headers are true here, and only 2D networks could doubt them: all methods get the same.
-    inference = ["src/infer_volume.py", "--dataset", data, "--subset", "validation", "--trust-pixel-size"]
-    cost = ["experiments/measure_cost.py", "--checkpoint", run / "best.pt", "--repeats", 1]
+    trusting = ["--trust-pixel-size"]
+    inference = ["src/infer_volume.py", "--dataset", data, "--subset", "validation", *trusting]
+    cost = ["experiments/measure_cost.py", "--checkpoint", run / "best.pt", "--repeats", 1, *trusting]
     return _texts(
         [
             ("training", [*training, "--output", run, "--max-minutes", args.max_minutes, *again]),

@@ -27,6 +27,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--threads", type=cli.whole_number(1), help="CPU threads (default: all cores)")
     parser.add_argument("--repeats", type=cli.whole_number(1), default=3, help="timed runs (%(default)s)")
+    parser.add_argument(
+        "--trust-pixel-size",
+        action="store_true",
+        help="as infer_volume.py with this option: without the look whether the header may be wrong",
+    )
     return parser.parse_args(argv)
 
 
@@ -42,11 +47,9 @@ def main(args: argparse.Namespace) -> None:
         torch.set_num_threads(args.threads)
     noted = args.checkpoint.parent / COST_NAME
     known = read_cost(noted) if noted.is_file() else Cost()
-    if args.volume:
-        measured = measure_cost(args.checkpoint, args.volume, args.repeats)
-    else:
-        with tempfile.TemporaryDirectory() as folder:
-            measured = measure_cost(args.checkpoint, write_phantom(Path(folder)), args.repeats)
+    with tempfile.TemporaryDirectory() as folder:
+        volume = args.volume or write_phantom(Path(folder))
+        measured = measure_cost(args.checkpoint, volume, args.repeats, args.trust_pixel_size)
     cost = add_cost(known, measured)
     write_cost(args.output, cost)
     for key, value in cost.model_dump(exclude_none=True).items():

@@ -27,7 +27,7 @@ from spider2d.data.volume import (
     write_volume,
 )
 from spider2d.errors import DatasetError
-from spider2d.evaluation.partial_score import score_bodies, score_discs, score_slice
+from spider2d.evaluation.partial_score import reference_labels, score_bodies, score_discs, score_slice
 
 SLICES = "spider_slices"
 BODIES = ("vertebral_bodies_t2", "vertebral_bodies_mixed")
@@ -133,6 +133,8 @@ def pairs(folder: Path, predictions: Path, half: str) -> list[tuple[str, np.ndar
         prediction, _ = to_canonical(read_mask(found, rows_2d=rows))
         if prediction.shape != reference.shape:
             raise DatasetError(f"{found}: grid {prediction.shape}, but the reference has {reference.shape}")
+        if folder.name != SLICES and not reference_labels(reference):
+            raise DatasetError(f"{path}: labels no body or disc; take the case out of the folder")
         cases.append((volume_name(path), reference.astype(int), prediction.astype(int), spacing_sra_mm))
     return cases
 
@@ -191,7 +193,8 @@ def print_slices(name: str, slices: list[dict]) -> None:
             f"{name} {title}: vertebra Dice pooled {np.nanmean(pooled):.3f}, "
             f"per instance {np.nanmean(instance):.3f} (n = {np.isfinite(pooled).sum()})"
         )
-    print(f"{name}: slices without any finding: {sum(row['missed_slice'] for row in slices)}")
+    missed, false = (sum(row[key] for row in slices) for key in ("missed_slice", "false_finding"))
+    print(f"{name}: slices without any finding: {missed}; false findings: {false}")
 
 
 def print_bodies(name: str, rows: list[dict]) -> None:

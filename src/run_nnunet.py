@@ -112,8 +112,8 @@ def run_train(args: argparse.Namespace) -> None:
     folder = WorkFolder(args.work)
     settings = TrainingSettings(args.epochs, args.iterations, args.base_features, args.memory_target_gb)
     check_training(folder, args.configuration, settings, args.resume, args.overwrite)
-    plan_and_preprocess(folder, args.memory_target_gb, min(os.cpu_count() or 1, MAX_PROCESSES))
     machine = TrainingMachine(choose_device(args.device), args.workers, args.threads)
+    plan_and_preprocess(folder, args.memory_target_gb, min(os.cpu_count() or 1, MAX_PROCESSES))
     cost = train(folder, args.configuration, settings, machine, args.max_minutes, args.resume)
     print(
         f"trained {cost['title']}: {cost['parameters'] / 1e6:.2f} M parameters, {cost['steps']} of "

@@ -41,13 +41,16 @@ def one_voxel_more(labels_zyx):
 
 
 def test_volumes_by_hand():
+    voxel_ml = 0.01
     labels = np.zeros((2, 3, 4), np.uint8)
     labels[0, 0, :3], labels[1, 0, 0] = 1, 201  # voxels of 1 x 2 x 5 mm = 0.01 ml
     mask = Volume(labels, Geometry((4, 3, 2), (1.0, 2.0, 5.0), (0.0, 0.0, 0.0), tuple(np.eye(3).ravel())))
-    assert volume_change(mask, {1: 0.03, 201: 0.01}) is None
-    assert volume_change(mask, {1: 0.02, 201: 0.01}) == "label 1 has 0.03 ml, scored were 0.02 ml"
-    assert volume_change(mask, {1: 0.03}) == "label 201 has 0.01 ml, scored were 0 ml"
-    assert volume_change(mask, {1: 0.03, 2: 0.5, 201: 0.01}) == "label 2 has 0 ml, scored were 0.5 ml"
+    assert volume_change(mask, {1: 0.03, 201: 0.01}, voxel_ml) is None
+    assert volume_change(mask, {1: 0.02, 201: 0.01}, voxel_ml) == "label 1 has 0.03 ml, scored were 0.02 ml"
+    assert volume_change(mask, {1: 0.03}, voxel_ml) == "label 201 has 0.01 ml, scored were 0 ml"
+    assert (
+        volume_change(mask, {1: 0.03, 2: 0.5, 201: 0.01}, voxel_ml) == "label 2 has 0 ml, scored were 0.5 ml"
+    )
 
 
 def test_scored_files_are_read_whatever_their_format(runs):
@@ -57,6 +60,16 @@ def test_scored_files_are_read_whatever_their_format(runs):
     write_volume(predictions / "1_t2.nii.gz", mask)  # spacing as 32-bit numbers
     case = read_case(compare(runs, "exact", "shifted"), "1_t2")
     assert list(case.labels_sra) == ["exact", "shifted"]
+    assert (case.labels_sra["exact"] == case.reference_sra).all()
+
+
+def test_a_file_whose_spacing_is_rounded_is_what_was_scored(runs):
+    path = runs / "exact" / "predictions" / "1_t2.mha"
+    mask = read_mask(path)
+    rounded = tuple(mm + 4e-4 for mm in mask.geometry.spacing_xyz_mm)
+    write_volume(path, Volume(mask.array_zyx, Geometry(**{**vars(mask.geometry), "spacing_xyz_mm": rounded})))
+    score(runs / "data" / "masks", path.parent, runs / "exact" / "scores")
+    case = read_case(compare(runs, "exact", "shifted"), "1_t2")
     assert (case.labels_sra["exact"] == case.reference_sra).all()
 
 

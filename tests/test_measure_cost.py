@@ -8,7 +8,7 @@ from painted_spine import LPS, paint_volume, spec
 from spider2d import cli
 from spider2d.checkpoint import save_checkpoint
 from spider2d.data.volume import to_canonical, write_volume
-from spider2d.inference.segment import Segmentation
+from spider2d.inference.segment import Segmentation, SegmentOptions
 from spider2d.models.unet2d import build_network
 from spider2d.reports import measure_cost
 from spider2d.training.cost import network_cost
@@ -31,6 +31,7 @@ def test_measured_cost_of_a_real_network(checkpoint, tmp_path, capsys):
     (path.parent / "cost.json").write_text('{"training_seconds": 61.0, "architecture": "noted"}')
     output = tmp_path / "scores" / "cost.json"
     words = ["--checkpoint", path, "--volume", tmp_path / "scan.mha", "--output", output, "--repeats", "1"]
+    words.append("--trust-pixel-size")
     assert cli.run(script.main, script.parse_args([str(word) for word in words])) == 0
     cost = json.loads(output.read_text())
     shape, spacing = to_canonical(volume).array_sra.shape, to_canonical(volume).spacing_sra_mm
@@ -46,6 +47,17 @@ def test_measured_cost_of_a_real_network(checkpoint, tmp_path, capsys):
     assert "next: python src/compare_2d_3d.py" in capsys.readouterr().out
 
 
+def test_the_look_whether_the_header_is_right_counts_unless_the_header_is_trusted(checkpoint):
+    _, network, plan = checkpoint
+    volume = paint_volume(LPS)[0]
+    trusted, looked = (
+        measure_cost._count_operations(network.eval(), plan, volume, trust_pixel_size=trusts)
+        for trusts in (True, False)
+    )
+    n_slices = to_canonical(volume).array_sra.shape[0]
+    assert looked > trusted * (n_slices + 2) / n_slices  # the middle slice at another size, and mirrored
+
+
 def test_overlapping_windows_count_as_often_as_they_run(monkeypatch):
     network = torch.nn.Conv3d(1, 2, 3, padding=1, bias=False)
 
@@ -54,7 +66,7 @@ def test_overlapping_windows_count_as_often_as_they_run(monkeypatch):
             network(torch.zeros(1, 1, 4, 8, 8))
 
     monkeypatch.setattr(measure_cost, "segment_volume", segment)
-    gmac = measure_cost._count_operations(network, None, None)
+    gmac = measure_cost._count_operations(network, None, None, trust_pixel_size=True)
     assert gmac == pytest.approx(3 * 2 * 27 * 4 * 8 * 8 / 1e9)
 
 
@@ -74,5 +86,5 @@ def test_slow_network_is_timed_by_its_first_run(monkeypatch, tmp_path, slow_seco
 
     monkeypatch.setattr(measure_cost, "segment_volume", segment)
     monkeypatch.setattr(measure_cost, "SLOW_SECONDS", slow_seconds)
-    assert measure_cost._median_seconds(None, None, tmp_path / "scan.mha", "cpu", repeats=2) > 0
+    assert measure_cost._median_seconds(None, None, tmp_path / "scan.mha", SegmentOptions(), repeats=2) > 0
     assert len(runs) == n_runs

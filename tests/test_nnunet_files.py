@@ -47,6 +47,15 @@ def perfect_prediction(folder):
     return names
 
 
+def test_a_data_set_of_links_to_files_without_endings_is_imported_too(tmp_path):
+    dataset, folder = write_dataset(tmp_path / "dataset"), WorkFolder(tmp_path / "work")
+    for number, image in enumerate(sorted((dataset / "images").iterdir())):
+        image.symlink_to(image.rename(tmp_path / f"ab{number}"))  # as DVC and git-annex keep them
+    export_dataset(dataset, folder)
+    names = perfect_prediction(folder)
+    assert len(import_predictions(folder, "3d_fullres")) == len(names) > 0
+
+
 def test_raw_data_set_has_nnunets_form_and_splits_by_patient(exported):
     folder, series = exported
     description = json.loads((folder.raw / "dataset.json").read_text())

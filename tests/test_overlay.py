@@ -30,3 +30,9 @@ def test_values_outside_the_range_are_clipped():
 
 def test_class_maps_become_example_labels():
     assert labels_of_classes(np.array([0, 1, 2, 3, 255])).tolist() == [0, 1, 201, 100, 0]
+
+
+def test_labels_of_signed_bytes_are_drawn_as_of_other_types():
+    labels = np.array([[0, 1, 7, 100, 127]])
+    grey = np.zeros(labels.shape)
+    np.testing.assert_array_equal(overlay_rgb(grey, labels.astype(np.int8)), overlay_rgb(grey, labels))

@@ -51,6 +51,7 @@ def test_a_disc_or_canal_over_two_bodies_merges_no_vertebrae():
 
 def test_wrong_order_is_told():
     assert not partial_score.score_bodies(bodies(1, 2, 3), bodies(2, 1, 3))["in_order"]
+    assert not partial_score.score_bodies(bodies(1, 2, 3), bodies(0, 0, 0))["in_order"]  # nothing found
 
 
 def test_sacral_body_does_not_count_and_a_disc_finds_no_body():
@@ -68,10 +69,18 @@ def test_discs_by_best_match():
 def test_slice_is_mid_region_by_area(pixel_mm, mid_region):
     reference = bodies(1, 2, 3, 4)  # 80 pixels each: 500 or 320 mm2
     score = partial_score.score_slice(reference, np.zeros_like(reference), (1.0, pixel_mm, pixel_mm))
-    assert score == {"pooled_dice": 0, "instance_dice": 0, "mid_region": mid_region, "missed_slice": True}
+    assert (score["pooled_dice"], score["instance_dice"], score["mid_region"]) == (0, 0, mid_region)
+    assert score["missed_slice"] and not score["false_finding"]
 
 
 def test_slice_dice_half_right():
     reference, prediction = bodies(1, 2), bodies(5, 0)
     score = partial_score.score_slice(reference, prediction, (1.0, 1.0, 1.0))
     assert score["pooled_dice"] == pytest.approx(2 / 3) and score["instance_dice"] == 0.5
+
+
+def test_a_slice_without_a_reference_has_no_dice_whatever_is_found():
+    for prediction in (bodies(0, 0), bodies(1, 0), bodies(100, 201)):
+        score = partial_score.score_slice(bodies(0, 0), prediction, (1.0, 1.0, 1.0))
+        assert np.isnan([score["pooled_dice"], score["instance_dice"]]).all()
+        assert score["false_finding"] == bool((prediction == 1).any()) and not score["missed_slice"]

@@ -28,6 +28,9 @@ def test_a_picture_without_a_row_or_that_is_none_is_refused(tmp_path, table):
     (tmp_path / "7_t1.png").write_text("no picture")
     with pytest.raises(DatasetError, match="not a readable picture"):
         read_picture(tmp_path / "7_t1.png", table["7_t1"])
+    cv2.imwrite(str(tmp_path / "7_t1.png"), np.full((6, 4), 9, np.uint8))
+    with pytest.raises(DatasetError, match=r"7_t1\.png: the picture holds one value only"):
+        read_picture(tmp_path / "7_t1.png", table["7_t1"])
     for name in ("9_t2", "8_t2"):
         with pytest.raises(DatasetError, match="no row with PixelSpacing"):
             row_of(tmp_path / f"{name}.png", table)

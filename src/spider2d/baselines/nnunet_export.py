@@ -57,7 +57,7 @@ def export_dataset(dataset_root: Path, folder: WorkFolder, overwrite: bool = Fal
     folder.clear()
     ignored = [export_series(series, folder.raw) for series in tqdm(chosen, desc="exporting")]
     exported = [
-        ExportedSeries(series.name, str(series.image_path.resolve()), subset_of[series.name])
+        ExportedSeries(series.name, str(series.image_path.absolute()), subset_of[series.name])
         for series in chosen
     ]
     for series in exported:

@@ -45,7 +45,7 @@ def overlay_rgb(image_hw: np.ndarray, labels_hw: np.ndarray, alpha: float = 0.4)
         uint8 array (H, W, 3).
     """
     grey = np.repeat(np.clip(image_hw, 0, 1).astype(np.float32)[..., None], 3, axis=2)
-    colours = _COLOURS[np.minimum(labels_hw, len(_COLOURS) - 1)]
+    colours = _COLOURS[np.minimum(labels_hw.astype(np.int64), len(_COLOURS) - 1)]
     opacity = np.where(_outline(labels_hw), 0.9, alpha)[..., None] * (labels_hw > 0)[..., None]
     blended = grey * (1 - opacity) + colours * opacity
     return np.round(blended * 255).astype(np.uint8)

@@ -44,6 +44,8 @@ def read_picture(path: Path, row: OverviewRow) -> Volume:
     image_rc = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
     if image_rc is None:
         raise DatasetError(f"{path}: not a readable picture; copy it again")
+    if image_rc.min() == image_rc.max():
+        raise DatasetError(f"{path}: the picture holds one value only; take it out of the folder")
     row_mm, column_mm = row.pixel_spacing_mm
     plane = Grid2d((0.0, 0.0), (1.0, 0.0, 0.0, 1.0))
     geometry = promote_2d(image_rc.shape[::-1], (column_mm, row_mm), plane, "inferior-first")

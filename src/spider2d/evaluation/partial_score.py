@@ -56,9 +56,9 @@ def score_slice(reference: np.ndarray, prediction: np.ndarray, spacing_sra_mm: t
         spacing_sra_mm: The reference's voxel size (slice, row, column) in mm.
 
     Returns:
-        pooled_dice of all vertebrae and instance_dice, the mean over the reference's (both in [0, 1]; the
-        second, and the first if nothing is predicted either, NaN without a reference); mid_region;
-        missed_slice: nothing found where the reference has more than ``MISSED_MIN_PIXELS``.
+        pooled_dice of all vertebrae and instance_dice, the mean over the reference's (both in [0, 1], NaN
+        without a reference); mid_region; missed_slice: nothing found where the reference has more than
+        ``MISSED_MIN_PIXELS``; false_finding: vertebra found where the reference has none.
     """
     pixel_mm2 = spacing_sra_mm[1] * spacing_sra_mm[2]
     labels = reference_labels(reference)
@@ -70,10 +70,11 @@ def score_slice(reference: np.ndarray, prediction: np.ndarray, spacing_sra_mm: t
         per_instance.append(dice(region, prediction == match) if match else 0.0)
     predicted = classes_of_labels(prediction) == VERTEBRA
     return {
-        "pooled_dice": dice(reference > 0, predicted),
+        "pooled_dice": dice(reference > 0, predicted) if labels else float("nan"),
         "instance_dice": float(np.mean(per_instance)) if per_instance else float("nan"),
         "mid_region": bool(sum(area >= MID_REGION_MIN_AREA_MM2 for area in areas) >= MID_REGION_MIN_BODIES),
         "missed_slice": bool((reference > 0).sum() > MISSED_MIN_PIXELS and not predicted.any()),
+        "false_finding": bool(predicted.any() and not labels),
     }
 
 
@@ -86,8 +87,8 @@ def score_bodies(reference: np.ndarray, prediction: np.ndarray) -> dict:
 
     Returns:
         Counts (bodies, found, merged_neighbours), mean recall, in_order, numbers_right (every body found
-        bears its own number; False if none was), extra_below (predicted vertebrae below the lowest body).
-        Neighbours are merged where one predicted vertebra covers both; discs and canal do not merge them.
+        bears its own number; both False if none was), extra_below (predicted vertebrae below the lowest
+        body). Neighbours are merged where one predicted vertebra covers both; discs and canal merge none.
     """
     labels = reference_labels(reference)
     matches, recalls, shares = [], [], []
@@ -106,12 +107,11 @@ def score_bodies(reference: np.ndarray, prediction: np.ndarray) -> dict:
         for lower, upper in zip(shares, shares[1:], strict=False)
         if lower
     )
-    in_order = found == sorted(found) and len(set(found)) == len(found)
     return {
         "bodies": len(labels),
         "found": len(set(found)),
         "recall": float(np.mean(recalls)),
-        "in_order": in_order,
+        "in_order": bool(found) and found == sorted(set(found)),
         "numbers_right": bool(found) and found == numbers,
         "extra_below": count_below(reference == min(labels), prediction),
         "merged_neighbours": int(merged),

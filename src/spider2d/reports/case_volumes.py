@@ -53,9 +53,14 @@ def read_case(comparison: Comparison, name: str) -> CaseVolumes:
     first = comparison.runs[0]
     grey, grid = _read_image(comparison.data.root / "images", name, first.metrics.get("rows_2d"))
     reference = _read_labels(first, name, comparison.data.root / "masks", grid, "reference")
+    voxel_ml = _voxel_ml(reference)  # of predictions too: files may round the spacing, and it was scored so
     labels = {
-        run.name: _read_labels(run, name, run.predictions, grid, "prediction") for run in comparison.runs
+        run.name: to_canonical(
+            _read_labels(run, name, run.predictions, grid, "prediction", voxel_ml)
+        ).array_sra
+        for run in comparison.runs
     }
+    reference = to_canonical(reference).array_sra
     spacing = grid.spacing_sra_mm
     box = _box([reference, *labels.values()], spacing)
     cut = {method: array[box] for method, array in labels.items()}
@@ -91,8 +96,13 @@ def _check_folders(comparison: Comparison) -> None:
         )
 
 
-def _read_labels(run: ScoredRun, name: str, folder: Path, image_grid: Geometry, side: str) -> np.ndarray:
-    """Return the canonical labels of a case, which must be those that were scored as a run's ``side``."""
+def _read_labels(
+    run: ScoredRun, name: str, folder: Path, image_grid: Geometry, side: str, voxel_ml: float | None = None
+) -> Volume:
+    """Return the labels of a case, which must be those that were scored as a run's ``side``.
+
+    ``voxel_ml`` is what a voxel was counted as; None = as its own grid says.
+    """
     path = volumes_by_name(folder).get(name)
     if path is None:
         raise _no_longer_scored(run, folder, f"{name} is missing")
@@ -101,7 +111,7 @@ def _read_labels(run: ScoredRun, name: str, folder: Path, image_grid: Geometry, 
     except VolumeError as error:
         raise _no_longer_scored(run, folder, str(error)) from error
     scored = run.label_volumes.get(name, LabelVolumes({}, {}))
-    change = volume_change(mask, getattr(scored, side))
+    change = volume_change(mask, getattr(scored, side), voxel_ml or _voxel_ml(mask))
     if change:
         raise _no_longer_scored(run, folder, f"{name}: {change}")
     differences = grid_differences(image_grid, mask.geometry)
@@ -109,18 +119,22 @@ def _read_labels(run: ScoredRun, name: str, folder: Path, image_grid: Geometry, 
         raise NoPicturesError(
             f"No pictures of cases: {path}: not on the grid of the image: {'; '.join(differences)}"
         )
-    return to_canonical(mask).array_sra
+    return mask
 
 
-def volume_change(mask: Volume, scored_ml: Mapping[int, float]) -> str | None:
+def _voxel_ml(mask: Volume) -> float:
+    return float(np.prod(mask.geometry.spacing_xyz_mm)) / 1000
+
+
+def volume_change(mask: Volume, scored_ml: Mapping[int, float], voxel_ml: float) -> str | None:
     """Return the first label whose volume is not the one that was scored, in words; None when all are.
 
     Args:
         mask: Labels as they are in the file now.
         scored_ml: Volume in ml of every label as it was scored.
+        voxel_ml: Volume of a voxel as it was scored.
     """
     values, voxels = np.unique(mask.array_zyx[mask.array_zyx != 0], return_counts=True)
-    voxel_ml = float(np.prod(mask.geometry.spacing_xyz_mm)) / 1000
     found_ml = {int(value): float(n) * voxel_ml for value, n in zip(values, voxels, strict=True)}
     for label in sorted(found_ml.keys() | scored_ml.keys()):
         found, scored = found_ml.get(label, 0.0), scored_ml.get(label, 0.0)

@@ -40,9 +40,9 @@ def chosen_cases(comparison: Comparison) -> list[ChosenCase]:
 
 
 def most_different_case(comparison: Comparison, first: ScoredRun, other: ScoredRun) -> str | None:
-    """Return the case whose Dice differs most between two methods; None when no case has a Dice."""
-    difference = np.abs(comparison.values(first, RANKING) - comparison.values(other, RANKING))
-    return None if np.isnan(difference).all() else comparison.cases[int(np.nanargmax(difference))]
+    """Return the case whose Dice differs most between two methods; None when it differs in no case."""
+    largest = _largest(comparison.values(first, RANKING) - comparison.values(other, RANKING))
+    return comparison.cases[largest[0]] if largest else None
 
 
 def case_table(comparison: Comparison) -> Table:

@@ -8,6 +8,7 @@ import platform
 import statistics
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +42,9 @@ def write_phantom(folder: Path) -> Path:
     return path
 
 
-def measure_cost(checkpoint: Path, volume_path: Path, repeats: int = 3) -> Cost:
+def measure_cost(
+    checkpoint: Path, volume_path: Path, repeats: int = 3, trust_pixel_size: bool = False
+) -> Cost:
     """Measure parameters, operations, seconds and memory of inference.
 
     Call it in a fresh process: the peak memory is that of the process so far.
@@ -50,6 +53,8 @@ def measure_cost(checkpoint: Path, volume_path: Path, repeats: int = 3) -> Cost:
         checkpoint: The network.
         volume_path: The volume to segment.
         repeats: Timed runs after one to warm up; the median counts. See also ``SLOW_SECONDS``.
+        trust_pixel_size: As ``infer_volume.py --trust-pixel-size``: without the look of 2D networks
+            whether the header may be wrong.
 
     Returns:
         The cost of inference; nothing about the training.
@@ -61,11 +66,12 @@ def measure_cost(checkpoint: Path, volume_path: Path, repeats: int = 3) -> Cost:
     network, spec, _ = load_network(checkpoint)
     n_parameters = count_parameters(network)  # before norms are folded
     network = ready_to_predict(network, spec, "cpu")
-    seconds = _median_seconds(network, spec, volume_path, "cpu", repeats)
+    options = SegmentOptions("cpu", choose_precision("auto", "cpu"), trust_pixel_size=trust_pixel_size)
+    seconds = _median_seconds(network, spec, volume_path, options, repeats)
     peak_gb = peak_memory_gb()  # before the counting, which takes memory of its own
     volume = read_volume(volume_path)
     array_sra, spacing_sra_mm = to_canonical(volume)
-    gmac = _count_operations(network, spec, volume)
+    gmac = _count_operations(network, spec, volume, trust_pixel_size)
     cost = Cost(
         title=spec.title,
         architecture=spec.architecture,
@@ -78,17 +84,20 @@ def measure_cost(checkpoint: Path, volume_path: Path, repeats: int = 3) -> Cost:
         volume_spacing_sra_mm=tuple(round(float(mm), 4) for mm in spacing_sra_mm),
         seconds_per_volume=seconds,
         device=describe_cpu(),
-        inference_precision=choose_precision("auto", "cpu"),
+        inference_precision=options.precision,
         peak_memory_gb=peak_gb,
     )
     if not torch.cuda.is_available():
         return cost
-    return cost.model_copy(update=_gpu_figures(network, spec, volume_path, repeats))
+    return cost.model_copy(update=_gpu_figures(network, spec, volume_path, options, repeats))
 
 
-def _gpu_figures(network: torch.nn.Module, spec: NetworkSpec, volume_path: Path, repeats: int) -> dict:
+def _gpu_figures(
+    network: torch.nn.Module, spec: NetworkSpec, volume_path: Path, on_cpu: SegmentOptions, repeats: int
+) -> dict:
     torch.cuda.reset_peak_memory_stats()
-    seconds = _median_seconds(network.to("cuda"), spec, volume_path, "cuda", repeats)
+    options = replace(on_cpu, device="cuda", precision=choose_precision("auto", "cuda"))
+    seconds = _median_seconds(network.to("cuda"), spec, volume_path, options, repeats)
     return {
         "seconds_per_volume_gpu": seconds,
         "gpu": torch.cuda.get_device_name(),
@@ -97,10 +106,9 @@ def _gpu_figures(network: torch.nn.Module, spec: NetworkSpec, volume_path: Path,
 
 
 def _median_seconds(
-    network: torch.nn.Module, spec: NetworkSpec, volume_path: Path, device: str, repeats: int
+    network: torch.nn.Module, spec: NetworkSpec, volume_path: Path, options: SegmentOptions, repeats: int
 ) -> float:
     """Return the seconds from file to label file, the network loaded."""
-    options = SegmentOptions(device, choose_precision("auto", device), trust_pixel_size=True)
     seconds = []
     with tempfile.TemporaryDirectory() as folder:
         for _ in range(repeats + 1):
@@ -113,10 +121,12 @@ def _median_seconds(
     return statistics.median(seconds[1:])
 
 
-def _count_operations(network: torch.nn.Module, spec: NetworkSpec, volume: Volume) -> float:
+def _count_operations(
+    network: torch.nn.Module, spec: NetworkSpec, volume: Volume, trust_pixel_size: bool
+) -> float:
     """Return 10^9 multiply-accumulate operations of one volume."""
     with FlopCounterMode(display=False) as counter:
-        segment_volume(volume, network, spec, SegmentOptions(trust_pixel_size=True))
+        segment_volume(volume, network, spec, SegmentOptions(trust_pixel_size=trust_pixel_size))
     return counter.get_total_flops() / 2 / 1e9
 
 

@@ -115,7 +115,7 @@ def dice_captions(comparison: Comparison, case: str) -> dict[str, str]:
 
 def _disagreement(comparison: Comparison) -> Section:
     tables = [table for table in (case_table(comparison), instance_table(comparison)) if table.rows]
-    sentences = [] if tables else ["The methods agree in every case."]
+    sentences = [] if tables else ["Every structure has the same Dice with all methods."]
     try:
         pictures = _disagreement_pictures(comparison)
     except NoPicturesError as error:
