@@ -61,6 +61,7 @@ def main(args: argparse.Namespace) -> int:
     )
     sheet = write_contact_sheet(args.output)
     print(f"{args.output}: {len(report.written)} series written, {len(report.unchanged)} unchanged")
+    print(f"split: {report.split}")
     print(f"look at them: {sheet}")
     print_problems(report, args.output)
     if report.failed:

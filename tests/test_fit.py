@@ -132,6 +132,25 @@ def test_resuming_a_finished_run_changes_nothing(slices, straight):
     assert (straight[0] / "last.pt").read_bytes() == before
 
 
+def test_resuming_a_finished_run_elsewhere_keeps_its_cost(slices, straight, tmp_path):
+    folder = shutil.copytree(straight[0], tmp_path / "run")
+    cost = json.loads((folder / "cost.json").read_text()) | {"training_device": "cuda", "threads": 99}
+    (folder / "cost.json").write_text(json.dumps(cost))
+    fit(tiny_config(slices), folder, CPU, StopRequest(), resume=True)
+    assert json.loads((folder / "cost.json").read_text()) == cost
+
+
+def test_a_run_whose_best_checkpoint_is_gone_makes_another(slices, tmp_path):
+    config, folder = tiny_config(slices), tmp_path / "run"
+    fit(config, folder, CPU, StopAfter(4, "time"))
+    (folder / "best.pt").unlink()
+    last = load_checkpoint(folder / "last.pt")
+    better_than_any = last.training | {"best_score": 2.0}
+    save_checkpoint(folder / "last.pt", last.spec, last.network_state, last.info, better_than_any)
+    assert fit(config, folder, CPU, StopRequest(), resume=True).best_score <= 1
+    assert (folder / "best.pt").is_file()
+
+
 def test_folder_with_a_run_is_not_overwritten_unasked(slices, straight):
     with pytest.raises(ConfigError, match="--resume.*--overwrite"):
         fit(tiny_config(slices), straight[0], CPU, StopRequest())

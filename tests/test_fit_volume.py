@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -103,6 +104,14 @@ def test_architecture_decides_which_keys_are_valid(tmp_path):
         load_train_config(path, ["data.patch_hw=[32,32]"])
     with pytest.raises(ConfigError, match=r"loss.instance_dice = 1.0 is for 2D networks"):
         load_train_config(path, ["loss.instance_dice=1"])
+
+
+@pytest.mark.parametrize("name", ["phantom_2d", "unet3d"])
+def test_offsets_without_a_loss_are_refused(name):
+    path = Path(__file__).parents[1] / "experiments" / f"{name}.yaml"
+    with pytest.raises(ConfigError, match="set model.offset_head to false too"):
+        load_train_config(path, ["loss.offset=0"])
+    load_train_config(path, ["loss.offset=0", "model.offset_head=false"])
     with pytest.raises(ConfigError, match="'unet4d'.*unet2d, unet3d, unetr"):
         load_train_config(path, ["model.architecture=unet4d"])
 

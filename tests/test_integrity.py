@@ -163,6 +163,16 @@ def test_a_folder_with_missing_partners(tmp_path, workers):
     ]
 
 
+def test_a_split_that_the_extraction_refuses_is_an_error(tmp_path):
+    for name in ("1_t1", "1_t2"):
+        write(tmp_path / "images" / f"{name}.mha", np.ones((3, 40, 30), np.int16))
+    for rows, message in (("1_t1,training\n", "assigns it to no subset"),
+                          ("1_t1,training\n1_t2,validation\n", "in training and in validation")):  # fmt: skip
+        (tmp_path / "overview.csv").write_text(f"new_file_name,subset\n{rows}")
+        found = [finding for finding in check_dataset(read_dataset(tmp_path)) if finding.kind == "split"]
+        assert [finding.severity for finding in found] == ["error"] and message in found[0].message
+
+
 def test_findings_are_written_as_a_table(tmp_path):
     finding = Finding("1_t1", "warning", "no_canal", 'a message, with "quotes"')
     path = tmp_path / "new folder" / "findings.csv"

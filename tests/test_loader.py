@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.utils.data import Dataset
 
-from spider2d.errors import ConfigError
+from spider2d.errors import ConfigError, DatasetError, Spider2dError
 from spider2d.training.distributed import Process
 from spider2d.training.loader import (
     NumberedBatches,
@@ -115,3 +115,17 @@ def test_automatic_workers_leave_room_for_the_network(monkeypatch):
         assert auto_workers(Process(0, 1, device)) == workers
     monkeypatch.setattr("spider2d.training.loader.usable_cores", lambda: 16)
     assert auto_workers(Process(0, 4, gpu)) == 3
+
+
+class GoneAtThree(Dataset):
+    def __getitem__(self, number):
+        if number == 3:
+            raise DatasetError("slices/1_t1: no such folder. Extract: the slices again")
+        return {"number": torch.tensor(number)}
+
+
+def test_an_error_in_a_worker_is_its_own_message_without_a_traceback():
+    loader = build_loader(GoneAtThree(), 0, 4, 1, 1, Process(0, 1, CPU))
+    with pytest.raises(Spider2dError) as caught:
+        list(start_loading(loader))
+    assert str(caught.value) == "slices/1_t1: no such folder. Extract: the slices again"

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from spider2d.data.normalise import apply_window, fit_window
-from spider2d.data.prepare import prepare_stack, rows_with_image, to_half
+from spider2d.data.prepare import check_extent, prepare_stack, rows_with_image, to_half
 from spider2d.errors import VolumeError
 
 
@@ -55,3 +55,11 @@ def test_rows_of_one_value_above_and_below_hold_no_image():
     assert rows_with_image(array) == slice(4, 16)  # constant rows between are image
     assert rows_with_image(volume()) == slice(0, 41)
     assert rows_with_image(np.zeros((3, 20, 8))) == slice(0, 0)
+
+
+def test_a_spacing_in_metres_or_micrometres_is_refused():
+    check_extent((17, 512, 512), (4.0, 0.625, 0.625))
+    for factor, plane in ((1e-3, "0.3 x 0.3 mm"), (1e3, "320000.0 x 320000.0 mm")):
+        spacing_sra_mm = tuple(factor * mm for mm in (4.0, 0.625, 0.625))
+        with pytest.raises(VolumeError, match=f"the field of view would be {plane} in plane"):
+            prepare_stack(volume((17, 512, 512)), spacing_sra_mm, 0.6)

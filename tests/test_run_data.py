@@ -1,8 +1,12 @@
+import json
+import shutil
+
 import pytest
 from tiny_slices import tiny_config, write_slices
 
 from spider2d.data.slice_dataset import SliceSamples
 from spider2d.data.synthetic_dataset import SyntheticSamples
+from spider2d.errors import DatasetError
 from spider2d.training.run_data import select_series, training_samples
 
 
@@ -20,6 +24,22 @@ def test_training_can_be_thinned_to_a_few_series_without_touching_the_validation
     assert select(2).training == (everything.training[0], everything.training[2])
     assert select(99) == everything
     assert one.validation == everything.validation
+
+
+def test_series_whose_masks_are_empty_are_left_out_of_training_and_validation(slices, tmp_path):
+    copy = shutil.copytree(slices, tmp_path / "slices")
+    before = select_series(tiny_config(copy))
+
+    def blank(name):
+        path = copy / name / "series.json"
+        meta = json.loads(path.read_text())
+        path.write_text(json.dumps(meta | {"slice_classes": [[] for _ in meta["slice_classes"]]}))
+
+    blank(before.training[1])
+    assert select_series(tiny_config(copy)).training == (before.training[0], before.training[2])
+    blank(*before.validation)
+    with pytest.raises(DatasetError, match="no labelled series in the subset 'validation'"):
+        select_series(tiny_config(copy))
 
 
 def test_samples_are_of_the_series_or_made_on_the_fly(slices):

@@ -23,8 +23,8 @@ from spider2d.data.slices import (
     SourceFingerprint,
     open_series,
 )
-from spider2d.data.spider_files import read_dataset
-from spider2d.data.splits import split_series
+from spider2d.data.spider_files import SpiderDataset, read_dataset
+from spider2d.data.splits import VALIDATION, names_subsets, split_series
 from spider2d.errors import DatasetError, Spider2dError
 from spider2d.labels import STRUCTURES
 
@@ -42,6 +42,7 @@ class ExtractionReport:
         failed: Series name -> what is wrong with it and what to do.
         remarks: Series name -> remark, about series that were extracted all the same.
         leftover: Folders of series that the data set does not hold (any more); not in the manifest.
+        split: How many series are for training and for validation, and who says so.
     """
 
     written: list[str] = field(default_factory=list)
@@ -49,6 +50,7 @@ class ExtractionReport:
     failed: dict[str, str] = field(default_factory=dict)
     remarks: dict[str, str] = field(default_factory=dict)
     leftover: list[str] = field(default_factory=list)
+    split: str = ""
 
 
 def extract_dataset(
@@ -78,7 +80,8 @@ def extract_dataset(
         DatasetError: No data set there, an unknown class name, a series name or a folder's name that another
             data set has, or not one series could be extracted.
     """
-    jobs = _plan(dataset_root, output, pixel_size_mm, source_classes)
+    dataset = read_dataset(dataset_root)
+    jobs = _plan(dataset, output, pixel_size_mm, source_classes)
     sources = known_sources(output, dataset_root) if keep_others else {}
     sources[jobs[0].recipe.source] = str(dataset_root.resolve())
     output.mkdir(parents=True, exist_ok=True)
@@ -111,25 +114,31 @@ def extract_dataset(
         leftover=sorted(
             path.parent.name for path in output.glob(f"*/{SERIES_NAME}") if path.parent.name not in names
         ),
+        split=_describe_split(jobs, names_subsets(dataset)),
     )
 
 
+def _describe_split(jobs: Sequence[SeriesJob], by_overview: bool) -> str:
+    n_validation = sum(job.recipe.subset == VALIDATION for job in jobs)
+    source = "overview.csv" if by_overview else "chance by patient, as no overview.csv names the subsets"
+    return f"{len(jobs) - n_validation} series for training, {n_validation} for validation, by {source}"
+
+
 def _plan(
-    dataset_root: Path, output: Path, pixel_size_mm: float, source_classes: Sequence[str]
+    dataset: SpiderDataset, output: Path, pixel_size_mm: float, source_classes: Sequence[str]
 ) -> list[SeriesJob]:
     """Return one job per series of the data set."""
     unknown = [name for name in source_classes if name not in STRUCTURES]
     if unknown:
         raise DatasetError(f"unknown class {unknown[0]!r}; the classes are {', '.join(STRUCTURES)}")
-    dataset = read_dataset(dataset_root)
     subset_of = split_series(dataset)
     jobs = []
     for series in dataset.series:
         recipe = SeriesRecipe(
             schema_version=SCHEMA_VERSION,
-            source=dataset_root.resolve().name,
-            image=_fingerprint(series.image_path, dataset_root),
-            mask=_fingerprint(series.mask_path, dataset_root) if series.mask_path else None,
+            source=dataset.root.resolve().name,
+            image=_fingerprint(series.image_path, dataset.root),
+            mask=_fingerprint(series.mask_path, dataset.root) if series.mask_path else None,
             pixel_size_mm=pixel_size_mm,
             labelled_classes=tuple(n for n in STRUCTURES if series.mask_path and n in source_classes),
             patient=series.patient,
@@ -190,5 +199,10 @@ def _remark(meta: SeriesMeta) -> str | None:
     if meta.unknown_labels:
         return f"the mask holds label values SPIDER does not define: {list(meta.unknown_labels)}; ignored"
     if meta.recipe.mask and not meta.foreground_slices:
-        return "the mask shows none of the labelled structures: training leaves the series out"
+        return "the mask shows none of the labelled structures: training and validation leave the series out"
+    if not meta.directions_stated:
+        return (
+            "the file does not say how its axes lie in the patient: look at the contact sheet, and export it "
+            "again with its directions where it lies wrongly"
+        )
     return None

@@ -71,6 +71,7 @@ def extract_series(job: SeriesJob) -> SeriesMeta:
         centres=maps.centres,
         slice_classes=maps.slice_classes,
         unknown_labels=maps.unknown_labels,
+        directions_stated=image.directions_stated,
     )
     _store(job, meta, {IMAGE_FILE: stack_shw, CLASSES_FILE: maps.classes, INSTANCES_FILE: maps.instances})
     return meta

@@ -17,6 +17,7 @@ from spider2d.atomic_write import replacing
 from spider2d.data.parallel import run_parallel
 from spider2d.data.spider_files import Series, SpiderDataset
 from spider2d.data.spider_tables import GRADINGS_NAME, OverviewRow, read_gradings
+from spider2d.data.splits import split_series
 from spider2d.data.volume import Volume, grid_differences, labels_of, read_volume, to_canonical, volume_name
 from spider2d.errors import DatasetError, VolumeError
 from spider2d.labels import (
@@ -186,6 +187,10 @@ def _folder_findings(dataset: SpiderDataset) -> list[Finding]:
             read_gradings(dataset.root / GRADINGS_NAME)
     except DatasetError as error:
         findings.append(Finding(GRADINGS_NAME, WARNING, "gradings_unreadable", str(error)))
+    try:
+        split_series(dataset)
+    except DatasetError as error:
+        findings.append(Finding("overview.csv", ERROR, "split", str(error)))
     for series in dataset.series:
         if series.mask_path is None:
             message = f"{series.image_path} has no mask of the same name"

@@ -7,6 +7,10 @@ import numpy as np
 
 from spider2d.data.normalise import IntensityWindow, apply_window, fit_window
 from spider2d.data.plane import resample_plane_to, resampled_size
+from spider2d.errors import VolumeError
+
+EXTENT_MM = (5.0, 2000.0)
+"""Fields of view beyond these, in plane or (the upper limit) across, cannot be true."""
 
 
 class PreparedStack(NamedTuple):
@@ -36,8 +40,9 @@ def prepare_stack(
         Stack (S, H, W) over the same extent, values 0-2, and the window.
 
     Raises:
-        VolumeError: The image is constant.
+        VolumeError: The image is constant, or its field of view cannot be true.
     """
+    check_extent(array_sra.shape, spacing_sra_mm)
     window = window or fit_window(array_sra)
     size_hw = resampled_size(array_sra.shape[1:], spacing_sra_mm[1:], pixel_size_mm)
     stack_shw = np.empty((len(array_sra), *size_hw), dtype=dtype)
@@ -46,6 +51,21 @@ def prepare_stack(
         prepared_hw = resample_plane_to(apply_window(native_hw, window), size_hw)
         stack_shw[index] = to_half(prepared_hw) if dtype is np.float16 else prepared_hw
     return PreparedStack(stack_shw, window)
+
+
+def check_extent(shape_sra: Sequence[int], spacing_sra_mm: Sequence[float]) -> None:
+    """Refuse a field of view that cannot be true, before it fills the memory.
+
+    Raises:
+        VolumeError: It is beyond ``EXTENT_MM``, as where the spacing is stated in metres or micrometres.
+    """
+    across_mm, *plane_mm = (n * mm for n, mm in zip(shape_sra, spacing_sra_mm, strict=True))
+    if min(plane_mm) < EXTENT_MM[0] or max(across_mm, *plane_mm) > EXTENT_MM[1]:
+        raise VolumeError(
+            f"the field of view would be {plane_mm[0]:.1f} x {plane_mm[1]:.1f} mm in plane and "
+            f"{across_mm:.1f} mm across (spacing {tuple(spacing_sra_mm)} mm); correct the spacing in the "
+            "header"
+        )
 
 
 def rows_with_image(array_sra: np.ndarray) -> slice:

@@ -1,6 +1,6 @@
 """Training samples: sample number k of a seed is always the same patch, on any machine and in any process.
 
-Resuming a run and sharing it among GPUs are exact because they only choose which numbers are drawn.
+Resuming a run and sharing it among GPUs only choose which numbers are drawn.
 """
 
 import signal

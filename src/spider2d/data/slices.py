@@ -82,6 +82,7 @@ class SeriesMeta(_Record):
             stored grid (0 = middle of the first voxel).
         slice_classes: Per slice, the names of the classes it shows.
         unknown_labels: Label values of the mask that SPIDER does not define; such pixels are ignored.
+        directions_stated: Whether the image's file says how its axes lie in the patient.
     """
 
     name: str
@@ -93,6 +94,7 @@ class SeriesMeta(_Record):
     centres: dict[int, tuple[float, float, float]]
     slice_classes: tuple[tuple[str, ...], ...]
     unknown_labels: tuple[int, ...]
+    directions_stated: bool = True
 
     @property
     def labelled(self) -> tuple[bool, bool, bool, bool]:

@@ -29,22 +29,12 @@ class _TableRow(BaseModel):
 
 
 class OverviewRow(_TableRow):
-    """One series in ``overview.csv``; only ``name`` is always there."""
+    """What is used of one series in ``overview.csv``; only ``name`` is always there."""
 
     name: str = Field(alias="new_file_name")
     n_vertebrae: int | None = Field(None, alias="num_vertebrae")
     n_discs: int | None = Field(None, alias="num_discs")
-    sex: str | None = None
-    birth_date: float | None = None
     subset: Literal["training", "validation"] | None = None
-    manufacturer: str | None = Field(None, alias="Manufacturer")
-    model_name: str | None = Field(None, alias="ManufacturerModelName")
-    field_strength_t: float | None = Field(None, alias="MagneticFieldStrength")
-    echo_time_ms: float | None = Field(None, alias="EchoTime")
-    repetition_time_ms: float | None = Field(None, alias="RepetitionTime")
-    flip_angle_deg: float | None = Field(None, alias="FlipAngle")
-    slice_thickness_mm: float | None = Field(None, alias="SliceThickness")
-    slice_spacing_mm: float | None = Field(None, alias="SpacingBetweenSlices")
     pixel_spacing_mm: PixelSpacing = Field(None, alias="PixelSpacing")
 
 

@@ -24,13 +24,18 @@ def split_series(dataset: SpiderDataset, validation_fraction: float = 0.2, seed:
     Raises:
         DatasetError: A patient on both sides, a series the overview does not assign, or a bad fraction.
     """
-    if any(row.subset for row in dataset.overview.values()):
+    if names_subsets(dataset):
         return _official_split(dataset.series)
     patients = {series.patient for series in dataset.series}
     validation = _validation_patients(patients, validation_fraction, seed)
     return {
         series.name: VALIDATION if series.patient in validation else TRAINING for series in dataset.series
     }
+
+
+def names_subsets(dataset: SpiderDataset) -> bool:
+    """Return whether the overview of a data set says which series are for training or validation."""
+    return any(row.subset for row in dataset.overview.values())
 
 
 def _official_split(all_series: Iterable[Series]) -> dict[str, str]:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import torch
 
-from spider2d.data.prepare import prepare_stack, rows_with_image
+from spider2d.data.prepare import check_extent, prepare_stack, rows_with_image
 from spider2d.data.volume import Volume, from_canonical, to_canonical
 from spider2d.errors import VolumeError
 from spider2d.inference.front_back import is_front_back_exchanged
@@ -30,8 +30,6 @@ CPU_BATCH_VOXELS = 2 * 512 * 512
 CUDA_BYTES_PER_PIXEL = 1500
 """What a pixel may take: several times the 400 bytes of a CPU, for workspaces and larger encoders."""
 MAX_CUDA_BATCH_PIXELS = 64 * 512 * 512
-MAX_EXTENT_MM = 2000.0
-"""A larger field of view is a wrong spacing in the header."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +95,7 @@ def segment_volume(
     options = options or SegmentOptions()
     watch = Stopwatch()
     array_sra, spacing_sra_mm = to_canonical(volume)
-    _check_extent(array_sra.shape, spacing_sra_mm)
+    check_extent(array_sra.shape, spacing_sra_mm)
     is_exchanged = False
     if isinstance(spec, ModelSpec) and not options.trust_pixel_size:
         viewer = Viewer(network, spec, options.device, options.precision)
@@ -195,13 +193,3 @@ def _timed(batches: Iterator, watch: Stopwatch) -> Iterator:
         if batch is None:
             return
         yield batch
-
-
-def _check_extent(shape_sra: tuple[int, ...], spacing_sra_mm: tuple[float, ...]) -> None:
-    """Refuse a field of view that cannot be true, before it fills the memory."""
-    extent_mm = [n * mm for n, mm in zip(shape_sra, spacing_sra_mm, strict=True)]
-    if max(extent_mm) > MAX_EXTENT_MM:
-        raise VolumeError(
-            f"the field of view would be {extent_mm[1]:.0f} x {extent_mm[2]:.0f} mm in plane and "
-            f"{extent_mm[0]:.0f} mm across (spacing {spacing_sra_mm} mm); correct the spacing in the header"
-        )

@@ -29,7 +29,8 @@ class LossConfig(ConfigModel):
     """Weights of the parts of the loss.
 
     Attributes:
-        dice: Of the Dice of each class over all pixels of the batch.
+        dice: Of the Dice of each class over all pixels of the batch (of several processes: of each
+            one's part, as all means here).
         slice_dice: Of the Dice of each class in each sample: a slice with a few small pieces weighs as much
             as one through the bodies, and what is found where there is nothing counts.
         instance_dice: Of the Dice of each vertebra in each sample, the small pieces of one as much as a whole

@@ -114,8 +114,14 @@ def fit(
     if config.training.threads is not None:
         torch.set_num_threads(config.training.threads)
     state = new_state(config, build_spec(config, data), precision, process.device, resume, initial)
-    if resume and not restore_last(folder / LAST_NAME, state, data) and process.is_main:
-        print(f"note: other validation series than before: the next validation replaces {BEST_NAME}")
+    first_step = 0
+    if resume:
+        same_validation = restore_last(folder / LAST_NAME, state, data)
+        first_step = state.step
+        if not (folder / BEST_NAME).is_file():
+            state.best_score = None
+        if not same_validation and first_step < config.training.steps and process.is_main:
+            print(f"note: other validation series than before: the next validation replaces {BEST_NAME}")
     distributed.barrier(process)
     if not process.is_main:
         return _train(Run(config, folder, process, data, precision, None), state, stop)
@@ -124,8 +130,9 @@ def fit(
         run = Run(config, folder, process, data, precision, tracker)
         _announce(run, state, initial)
         result = _train(run, state, stop)
-    figures = run_figures(state, config, precision, process.world_size)
-    write_run_cost(folder, figures, process.device, resume)
+    if result.step > first_step:
+        figures = run_figures(state, config, precision, process.world_size)
+        write_run_cost(folder, figures, process.device, resume)
     return result
 
 

@@ -1,4 +1,8 @@
-"""Batches of numbered samples: step and process decide the numbers, so resuming and sharing are exact."""
+"""Batches of numbered samples: step and process decide the numbers.
+
+So resuming is exact, and several processes see the samples that one would; their losses are means of each
+one's part of the batch, so the weights differ a little from those of one process.
+"""
 
 import signal
 from collections.abc import Iterator
@@ -111,6 +115,9 @@ def _explain_losses(batches: Iterator) -> Iterator:
             batch = next(batches)
         except StopIteration:
             return
+        except Spider2dError as error:  # torch puts the worker's traceback before its message
+            kind = type(error).__name__
+            raise Spider2dError(str(error).rpartition(f"{kind}: ")[2].strip()) from error
         except RuntimeError as error:
             if not str(error).startswith("DataLoader worker (pid"):
                 raise

@@ -38,11 +38,12 @@ def write_run_cost(folder: Path, figures: dict[str, Any], device: torch.device, 
         folder: The run's folder.
         figures: What `run_figures` returned.
         device: Where the network was trained.
-        resumed: Whether an earlier session's peak in the folder counts too.
+        resumed: Whether an earlier session's peak in the folder counts too, if it was on such a device.
     """
     path, peak_gb = folder / COST_NAME, peak_memory_gb(device)
-    if resumed and path.is_file() and peak_gb is not None:
-        peak_gb = max(peak_gb, read_cost(path).training_peak_memory_gb or 0)
+    earlier = read_cost(path) if resumed and path.is_file() else Cost()
+    if peak_gb is not None and earlier.training_device == device.type:
+        peak_gb = max(peak_gb, earlier.training_peak_memory_gb or 0)
     measured = {"training_peak_memory_gb": peak_gb, "training_device": device.type}
     write_cost(path, Cost(**figures, **measured))
 

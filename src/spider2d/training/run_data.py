@@ -32,12 +32,16 @@ class RunData:
 def select_series(config: AnyTrainConfig) -> RunData:
     """Read the manifest of a configuration's slices folder and choose the labelled series of both subsets.
 
+    Series whose masks show nothing are left out.
+
     Raises:
         DatasetError: There is no extraction, a subset has no labelled series (that for training may have none
             where phantoms are made on the fly), or pixel sizes differ.
     """
     slices_dir = config.data.slices
-    rows = [row for row in read_manifest(slices_dir) if row.labelled_classes]
+    labelled = [row for row in read_manifest(slices_dir) if row.labelled_classes]
+    # A mask that shows nothing would count for networks that find nothing, and only against others.
+    rows = [row for row in labelled if open_series(slices_dir, row.name).meta.foreground_slices]
     limits = {"training": config.data.max_series, "validation": config.validation.max_series}
     if isinstance(config, TrainConfig) and config.data.synthetic:
         del limits["training"]

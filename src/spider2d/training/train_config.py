@@ -100,6 +100,14 @@ class ValidationConfig(ConfigModel):
     overlays: Annotated[int, Field(ge=0)] = 4
 
 
+def _refuse_untrained_offsets(loss: LossConfig, model: NetworkConfig | Unet3dNetwork | UnetrNetwork) -> None:
+    if model.offset_head and not loss.offset:
+        raise ValueError(
+            "loss.offset = 0 leaves the offsets, which inference believes, untrained; set "
+            "model.offset_head to false too"
+        )
+
+
 class RunConfig(ConfigModel):
     """A training run, apart from what depends on the kind of network.
 
@@ -134,6 +142,11 @@ class TrainConfig(RunConfig):
     data: DataConfig = DataConfig()
     model: NetworkConfig = NetworkConfig()
 
+    @model_validator(mode="after")
+    def _offsets(self) -> "TrainConfig":
+        _refuse_untrained_offsets(self.loss, self.model)
+        return self
+
 
 class VolumeTrainConfig(RunConfig):
     """A training run of a 3D network, whichever it is.
@@ -150,6 +163,7 @@ class VolumeTrainConfig(RunConfig):
             raise ValueError(
                 f"loss.instance_dice = {self.loss.instance_dice} is for 2D networks; set it to 0 for a 3D one"
             )
+        _refuse_untrained_offsets(self.loss, self.model)
         return self
 
 
