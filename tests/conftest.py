@@ -12,6 +12,15 @@ def one_thread():
     torch.set_num_threads(1)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_proxy():
+    """Servers of the tests are on this machine, which a proxy of the machine would not find."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("no_proxy", "NO_PROXY"):
+            patch.setenv(name, "127.0.0.1,localhost")
+        yield
+
+
 @pytest.fixture(scope="session")
 def written_runs(tmp_path_factory):
     """The folder of `scored_runs.write_runs`; not to be changed."""

@@ -25,6 +25,15 @@ def write_runs(root):
     return root
 
 
+def write_drifting(root):
+    """Add a method "drifting": its labels lie one row off in the first case, two in the next, and so on."""
+    for rows, name in enumerate(NAMES, start=1):
+        mask = read_mask(root / "data" / "masks" / f"{name}.mha")
+        moved = Volume(np.roll(mask.array_zyx, rows, axis=0), mask.geometry)
+        write_volume(root / "drifting" / "predictions" / f"{name}.mha", moved)
+    score(root / "data" / "masks", root / "drifting" / "predictions", root / "drifting" / "scores")
+
+
 def score(references, predictions, output, rows_2d=None):
     """Score a folder as evaluate_volumes.py does."""
     pairs, unpaired = find_pairs(references, predictions)

@@ -140,6 +140,7 @@ def test_a_step_that_is_interrupted_is_left_the_time_to_save(tmp_path):
     )
     parent = subprocess.Popen([sys.executable, "-c", program], start_new_session=True, stderr=subprocess.PIPE)
     while not ready.exists():
+        assert parent.poll() is None, parent.stderr.read()
         time.sleep(0.01)
     os.killpg(parent.pid, signal.SIGINT)  # as a terminal does: to both
     assert b"KeyboardInterrupt" in parent.communicate(timeout=60)[1]

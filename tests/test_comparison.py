@@ -1,9 +1,10 @@
+import csv
 import json
 import shutil
 
 import numpy as np
 import pytest
-from scored_runs import compare, score
+from scored_runs import compare, score, write_drifting
 from tiny_dataset import labels_sra, write_series
 
 from spider2d.errors import ComparisonError, ConfigError
@@ -28,12 +29,17 @@ def test_cases_are_laid_out_alike_for_all_runs(written_runs):
 
 
 def test_any_order_of_rows_gives_the_same_pairs(runs):
-    path = runs / "shifted" / "scores" / "per_case.csv"
+    write_drifting(runs)
+    path = runs / "drifting" / "scores" / "per_case.csv"
     head, *rows = path.read_text().splitlines()
     path.write_text("\n".join([head, *reversed(rows)]) + "\n")
-    comparison = compare(runs, "exact", "shifted")
-    wanted = [comparison.runs[1].cases[name].values["canal_dice"] for name in comparison.cases]
-    assert comparison.values(comparison.runs[1], "canal_dice").tolist() == wanted
+    comparison = compare(runs, "exact", "drifting")
+    with path.open(newline="") as file:
+        dice = {row["case"]: float(row["vertebra_dice"]) for row in csv.DictReader(file)}
+    assert comparison.cases == ("1_t1", "1_t2", "2_t1", "3_t2_SPACE")
+    values = comparison.values(comparison.runs[1], "vertebra_dice").tolist()
+    assert values == [dice[name] for name in comparison.cases]
+    assert values == sorted(set(values), reverse=True)  # one row more each
 
 
 def test_data_set_and_predictions_are_found_by_what_the_scores_name(written_runs):

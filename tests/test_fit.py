@@ -7,6 +7,7 @@ import torch
 from tiny_slices import PIXEL_MM, tiny_config, write_slices
 
 from spider2d.checkpoint import load_checkpoint, load_network, save_checkpoint
+from spider2d.data.slices import open_series
 from spider2d.errors import CheckpointError, ConfigError, DatasetError
 from spider2d.training import fit as fit_module
 from spider2d.training.distributed import Process
@@ -14,6 +15,7 @@ from spider2d.training.fit import fit
 from spider2d.training.interrupt import StopRequest
 from spider2d.training.run_data import select_series
 from spider2d.training.train_step import TrainingDivergedError
+from spider2d.training.validate import predict_classes, score_series
 
 CPU = Process(0, 1, torch.device("cpu"))
 
@@ -89,6 +91,25 @@ def test_best_checkpoint_is_ready_for_inference(straight):
     assert info["config"]["training"]["steps"] == 6
     assert load_checkpoint(folder / "best.pt").training is None
     assert network(torch.zeros(1, 1, 32, 32)).shape == (1, 6, 32, 32)
+
+
+def test_the_best_checkpoint_is_that_of_the_highest_score_of_the_averaged_weights(
+    slices, tmp_path, monkeypatch
+):
+    config = tiny_config(slices, validation={"every_steps": 2})
+    real, scores, seen = fit_module.summarise, iter((0.2, 0.9, 0.5)), []
+
+    def summarise(cases):
+        seen.append(real(cases))
+        return replace(seen[-1], score=next(scores))
+
+    monkeypatch.setattr(fit_module, "summarise", summarise)
+    assert fit(config, tmp_path / "run", CPU, StopRequest()).best_score == 0.9
+    network, spec, info = load_network(tmp_path / "run" / "best.pt")
+    assert (info["step"], info["validation"]["score"]) == (4, 0.9)
+    series = [open_series(slices, name) for name in select_series(config).validation]
+    again = real([score_series(predict_classes(network, one, spec, 8, "cpu", "fp32"), one) for one in series])
+    assert again.score == pytest.approx(seen[1].score)
 
 
 def test_inference_weights_are_the_average_not_the_network(straight):

@@ -7,9 +7,9 @@ import pytest
 import SimpleITK as sitk
 import torch
 from infer_runs import SCRIPT, command, infer, run, visible
-from painted_spine import paint_classes
+from painted_spine import LPS, ReadsIntensities, paint_classes, paint_volume, spec
 
-from spider2d.data.volume import grid_differences, read_mask, read_volume
+from spider2d.data.volume import grid_differences, read_mask, read_volume, to_canonical, write_volume
 
 
 def test_bad_files_among_good_ones_are_reported_and_skipped(images, checkpoint, tmp_path):
@@ -167,3 +167,30 @@ def test_help_does_not_wait_for_torch():
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True)
     assert "--checkpoint" in result.stdout
+
+
+def test_the_screen_of_one_volume_shows_its_structures(images, checkpoint, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("spider2d.checkpoint.load_predictor", lambda *_: (ReadsIntensities(), spec()))
+    write_volume(tmp_path / "4_t2.mha", paint_volume(LPS)[0])
+    assert run(tmp_path / "4_t2.mha", "--checkpoint", checkpoint, "--output", tmp_path / "out") == 0
+    report = json.loads((tmp_path / "out" / "4_t2.json").read_text())
+    printed = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert next(words for words in printed if words[:1] == ["4_t2"])[1:4] == ["4", "3", "1"]
+    for one in report["instances"]:
+        words = next(words for words in printed if words[:2] == [one["class"], str(one["label"])])
+        assert words[2:4] == [f"{one['volume_ml']:.1f}", f"{one['confidence']:.2f}"]
+
+
+@pytest.mark.parametrize("rows", ["superior-first", "inferior-first"])
+def test_rows_of_a_2d_image_are_read_as_told(rows, checkpoint, tmp_path, monkeypatch):
+    monkeypatch.setattr("spider2d.checkpoint.load_predictor", lambda *_: (ReadsIntensities(), spec()))
+    image_hw = to_canonical(paint_volume(LPS)[0]).array_sra[4]
+    stored = image_hw if rows == "superior-first" else image_hw[::-1]
+    image = sitk.GetImageFromArray(np.ascontiguousarray(stored))
+    image.SetSpacing((0.8, 0.8))
+    sitk.WriteImage(image, str(tmp_path / "slice.mha"))
+    run(tmp_path / "slice.mha", "--checkpoint", checkpoint, "--output", tmp_path / "out", "--rows-2d", rows)
+    labels = sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / "out" / "slice.mha")))
+    lowest = np.flatnonzero((labels == 1).any(axis=1)).mean()
+    topmost = np.flatnonzero((labels == 4).any(axis=1)).mean()
+    assert (lowest > topmost) == (rows == "superior-first")

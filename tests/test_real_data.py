@@ -7,7 +7,7 @@ from load_script import load_script
 from painted_spine import LPS, PIR, paint_volume
 
 from spider2d import cli
-from spider2d.data.volume import read_volume, to_canonical, write_volume
+from spider2d.data.volume import from_canonical, read_volume, to_canonical, write_volume
 from spider2d.errors import DatasetError
 
 real_data = load_script("experiments/real_data.py")
@@ -105,3 +105,31 @@ def test_volumes_with_a_doubted_pixel_size_are_counted(capsys):
     rows = {"a": {"warnings": ["pixel_size", "disc_distance"]}, "b": {"warnings": ["disc_distance"]}}
     real_data.print_warnings({real_data.DISCS: rows})
     assert "pixel_size in 1, disc_distance in 2 of 2" in capsys.readouterr().out
+
+
+def test_what_is_scored_is_the_prediction_against_the_reference(tmp_path, monkeypatch):
+    """Two bodies of three found, so that an exchange of the two, or of the scores, would show."""
+
+    def save(name, case, reference, prediction):
+        for path, labels in (
+            (tmp_path / name / "images" / case, reference),
+            (tmp_path / name / "masks" / case, reference),
+            (tmp_path / "out" / name / case, prediction),
+        ):
+            volume = paint_volume(LPS, np.zeros((3, 40, 31), np.uint8))[0]
+            padded = np.zeros((3, 40, 31), np.uint8)
+            padded[:, : labels.shape[1], : labels.shape[2]] = labels
+            write_volume(path, from_canonical(padded, volume))
+        (tmp_path / "out" / name / case).with_suffix(".json").write_text('{"warnings": []}')
+
+    save(real_data.DISCS, "11_t2.mha", bodies(201, 202, 203), bodies(203, 202, 0))
+    save(real_data.BODIES[0], "02.mha", bodies(1, 2, 3), bodies(1, 2, 0))
+    monkeypatch.setattr(real_data, "infer", lambda *_: None)
+    real_data.main(real_data.parse_args([str(tmp_path), "--output", str(tmp_path / "out")]))
+    scores = json.loads((tmp_path / "out" / "real_data.json").read_text())["scores"]
+    assert scores[real_data.DISCS] == {
+        "11_t2": {"discs": 3, "found": 2, "dice": pytest.approx(2 / 3), "warnings": []}
+    }
+    of_bodies = scores[real_data.BODIES[0]]["02"]
+    assert (of_bodies["bodies"], of_bodies["found"], of_bodies["numbers_right"]) == (3, 2, True)
+    assert of_bodies["recall"] == pytest.approx(2 / 3)

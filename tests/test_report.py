@@ -37,6 +37,14 @@ def test_volume_and_sides_checked_by_hand(volume):
     assert canal["border_sides"] == ["superior", "inferior", "posterior"]
 
 
+def test_sides_at_the_corners(volume):
+    labels_sra = np.zeros((5, 31, 21), np.uint8)
+    labels_sra[0, 12:15, 0:3] = 3
+    labels_sra[-1, 12:15, 10:12] = 4
+    sides = [one["border_sides"] for one in describe_instances(labels_sra, None, volume.geometry)]
+    assert sides == [["left", "anterior"], ["right"]]
+
+
 def test_centroid_is_what_simpleitk_measures_on_the_written_grid(volume):
     labels = from_canonical(boxes(), volume)
     image = sitk.GetImageFromArray(labels.array_zyx)

@@ -3,8 +3,10 @@ import shutil
 
 import pytest
 from tiny_slices import tiny_config, write_slices
+from tiny_volumes import tiny_volume_config
 
 from spider2d.data.slice_dataset import SliceSamples
+from spider2d.data.stack_dataset import VolumeSamples
 from spider2d.data.synthetic_dataset import SyntheticSamples
 from spider2d.errors import DatasetError
 from spider2d.training.run_data import select_series, training_samples
@@ -44,7 +46,12 @@ def test_series_whose_masks_are_empty_are_left_out_of_training_and_validation(sl
 
 def test_samples_are_of_the_series_or_made_on_the_fly(slices):
     data = select_series(tiny_config(slices))
-    assert isinstance(training_samples(tiny_config(slices), data), SliceSamples)
+    samples = training_samples(tiny_config(slices), data)
+    assert isinstance(samples, SliceSamples)
+    assert [meta.name for meta in samples._metas] == list(data.training) != []
+    volumes = training_samples(tiny_volume_config(slices), data)
+    assert isinstance(volumes, VolumeSamples)
+    assert [meta.name for meta in volumes._metas] == list(data.training)
     synthetic = tiny_config(slices, data={"synthetic": {"pool": 2}})
     of_phantoms = select_series(synthetic)
     assert of_phantoms.training == () and of_phantoms.validation == data.validation

@@ -74,6 +74,8 @@ def test_batches_and_augmentation_do_not_change_a_clear_answer():
     all_slices = segment(volume, SegmentOptions(batch_pixels=10**9)).labels.array_zyx
     np.testing.assert_array_equal(one_slice, labels)
     np.testing.assert_array_equal(all_slices, labels)
+    augmented = segment(volume, SegmentOptions(test_time_augmentation=True)).labels.array_zyx
+    assert (classes_of_labels(augmented) == classes_of_labels(labels)).mean() > 0.97
 
 
 @pytest.mark.parametrize(

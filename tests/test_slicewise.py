@@ -129,6 +129,29 @@ def test_augmentation_of_a_constant_network_changes_nothing():
     assert np.allclose(augmented, plain, atol=1e-6)
 
 
+class CountsItsCalls(torch.nn.Module):
+    """Is sure of class k % 4 in its k-th call, and points k rows down."""
+
+    def __init__(self):
+        super().__init__()
+        self.n_calls = 0
+
+    def forward(self, images_nchw):
+        values = torch.full((6,), -100.0)
+        values[self.n_calls % 4], values[4], values[5] = 100.0, float(self.n_calls), 0.0
+        self.n_calls += 1
+        n, _, height, width = images_nchw.shape
+        return values[None, :, None, None].expand(n, 6, height, width)
+
+
+def test_augmentation_averages_over_all_variants():
+    plan = spec(offset_head=True)
+    stack = random_stack((1, 320, 320))  # large: all scales but whole multiples are near
+    probabilities, _ = collect(CountsItsCalls(), stack, 4.0, plan, 1, test_time_augmentation=True)
+    # Seven variants, numbers 0 to 6: classes 0, 1 and 2 twice, class 3 once.
+    np.testing.assert_allclose(probabilities[0, :, 160, 160], np.array([2, 2, 2, 1]) / 7, atol=1e-6)
+
+
 def test_augmentation_shows_contrast_scale_and_mirrored_channels_and_nothing_flipped():
     stack = np.zeros((3, 64, 96), np.float32)
     stack[:, :, 0] = 1.0  # the anterior edge

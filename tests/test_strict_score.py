@@ -50,6 +50,8 @@ def test_a_shift_by_one_voxel_on_paper():
     assert disc.hd95_mm == pytest.approx(0.5)
     assert disc.surface_dice_1mm == 1
     assert score.strict["disc_panoptic_quality"] == pytest.approx(24 / 36)
+    assert score.strict["disc_asd_mm"] == pytest.approx(0.1)
+    assert score.strict["disc_hd95_mm"] == pytest.approx(0.5)
     assert disc.reference_volume_ml == pytest.approx(30 * 4 * 0.5 * 0.8 / 1000)
     assert disc.volume_difference_ml == 0
 
@@ -123,6 +125,9 @@ def test_a_merged_pair_is_one_detected_and_one_missed():
     assert score.strict["vertebra_detected_count"] == 1
     assert score.strict["vertebra_dice"] == pytest.approx(2 * 75 / (75 + 150) / 2)
     assert score.strict["vertebra_semantic_dice"] == 1
+    merged = instance(score, reference_label=1)  # twice as large as the reference of 75 voxels
+    assert merged.volume_difference_percent == pytest.approx(100)
+    assert merged.volume_difference_ml == pytest.approx(75 * 1.6 / 1000)
     assert score.official.values["DetectionRateVertebrae"] == 1  # the official matching is not one-to-one
 
 

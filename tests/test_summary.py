@@ -160,3 +160,20 @@ def test_table_names_what_a_reader_needs():
     assert "999" in lines[-1]
     five = format_table(summarise([case(f"{patient}_t1", {}, 0.9) for patient in range(3)]))
     assert "0.900 [0.900, 0.900]" in five
+
+
+def test_table_columns_hold_what_their_heads_say():
+    found = InstanceScore(
+        "vertebra", "detected", 1, 1, dice=0.9, asd_mm=0.25, hd95_mm=1.5, surface_dice_1mm=0.75
+    )
+    empty = np.zeros((1, 1, 1), dtype=np.uint8)
+    strict = strict_score(count_overlap(empty, empty), (found,))
+    official = SpiderScore(dict.fromkeys(OFFICIAL_NAMES, 0.5), "", ())
+    lines = format_table(
+        summarise([CaseScore("1_t1", official, strict, (found,), (), "digest")])
+    ).splitlines()
+    head = next(line for line in lines if "HD95" in line)
+    row = next(line for line in lines if line.startswith("vertebra"))
+    for name, value in (("Dice", "0.900"), ("ASD", "0.25"), ("HD95", "1.50"), ("detected", "1/1")):
+        assert name in head and value in row.split(), (name, row)
+    assert row.split()[-5:] == ["0.25", "1.50", "0.750", "1/1", "0"]
