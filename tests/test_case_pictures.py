@@ -3,6 +3,7 @@ import io
 import numpy as np
 from matplotlib.image import imread
 
+from spider2d.data.overlay import overlay_rgb
 from spider2d.reports.case_pictures import (
     BOTH_WRONG,
     ONLY_FIRST,
@@ -36,6 +37,10 @@ def test_panels_show_the_slice_with_most_canal():
     assert list(panels) == ["image", "reference", "A", "B"]
     assert (panels["reference"] == panels["A"]).all() and (panels["B"] != panels["A"]).any()
     assert panels["image"].shape == (41, 23, 3)
+    more = case()
+    more.reference_sra[2, 30:35, 14:17] = 100
+    image = overlay_panels(more)["image"]
+    np.testing.assert_array_equal(image, overlay_rgb(more.grey_sra[2], np.zeros((41, 23), np.uint8)))
 
 
 def test_pictures_are_drawn():

@@ -43,6 +43,28 @@ def test_image_is_grey_at_the_left_and_coloured_at_the_right():
     assert saturation[:, right:].max() > 0.4
 
 
+def test_pictures_lie_as_the_image_and_the_labels_do():
+    image, labels = np.zeros((1, 120, 80)), np.zeros((1, 120, 80), np.uint8)
+    image[0, 5:55, 5:35] = 1000  # up and in front
+    image[0, 55:, 35:] = 100
+    labels[0, 70:110, 50:75] = 1  # down and behind
+    picture = imread(io.BytesIO(draw_preview(image, labels, (4.0, 1.0, 1.0), "name", [])))[..., :3]
+    panel = np.flatnonzero((picture[len(picture) // 2 :].max(axis=2) < 0.9).mean(axis=0) > 0.9)
+    left, right = np.split(panel, [np.flatnonzero(np.diff(panel) > 3)[0] + 1])[:2]
+    dark = np.flatnonzero((picture[:, left].max(axis=2) < 0.9).mean(axis=1) > 0.4)
+    rows = slice(dark[0], dark[-1] + 1)
+    middle = (dark[0] + dark[-1]) // 2
+    grey = picture[rows, left[0] : left[-1] + 1].mean(axis=2)
+    half_h, half_w = (n // 2 for n in grey.shape)
+    assert grey[:half_h, :half_w].mean() > 2 * max(
+        grey[half_h:, :half_w].mean(), grey[:half_h, half_w:].mean(), grey[half_h:, half_w:].mean()
+    )
+    coloured_rows, coloured_columns = np.nonzero(
+        np.ptp(picture[rows, right[0] : right[-1] + 1], axis=2) > 0.2
+    )
+    assert coloured_rows.min() > middle - dark[0] and coloured_columns.min() > half_w
+
+
 def test_many_remarks_and_no_labels_still_make_a_picture():
     image = np.random.default_rng(0).uniform(0, 100, (1, 40, 30))
     png = draw_preview(image, np.zeros((1, 40, 30), np.uint8), (1.0, 0.5, 0.5), "empty", ["remark"] * 30)
