@@ -45,6 +45,22 @@ def test_script_writes_everything_and_says_what_is_next(dataset, tmp_path):
     assert not list(out.glob(".partial*"))
 
 
+def test_options_of_the_script_reach_the_extraction(dataset, tmp_path):
+    out, other = tmp_path / "out", tmp_path / "other"
+    for name in ("11_t1", "12_t1"):
+        tiny_dataset.write_series(other, name)
+    options = ("--output", out, "--workers", 1, "--pixel-size-mm", 0.8)
+    first = run_script("--dataset", dataset, *options, "--source-classes", "vertebra,disc")
+    assert "for validation, by chance by patient" in first.stdout, first.stderr
+    run_script("--dataset", other, *options, "--keep-others")
+    recipes = {row.name: open_series(out, row.name).meta.recipe for row in read_manifest(out)}
+    assert len(recipes) == 6 and {recipe.pixel_size_mm for recipe in recipes.values()} == {0.8}
+    labelled = {recipe.source: recipe.labelled_classes for recipe in recipes.values()}
+    assert labelled == {"data": ("vertebra", "disc"), "other": ("vertebra", "disc", "canal")}
+    run_script("--dataset", other, *options)
+    assert {row.name for row in read_manifest(out)} == {"11_t1", "12_t1"}
+
+
 def test_script_reports_bad_series_with_exit_code_1(dataset, tmp_path):
     (dataset / "images" / "1_t1.mha").write_bytes(b"not an image")
     done = run_script("--dataset", dataset, "--output", tmp_path / "out", "--workers", 1)
