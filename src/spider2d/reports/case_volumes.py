@@ -114,11 +114,11 @@ def _read_labels(
     change = volume_change(mask, getattr(scored, side), voxel_ml or _voxel_ml(mask))
     if change:
         raise _no_longer_scored(run, folder, f"{name}: {change}")
-    differences = grid_differences(image_grid, mask.geometry)
+    differences = "; ".join(grid_differences(image_grid, mask.geometry))
+    if differences and side == "prediction":  # scored were those on the grid of the reference, and so this
+        raise _no_longer_scored(run, folder, f"{name} lies on another grid: {differences}")
     if differences:
-        raise NoPicturesError(
-            f"No pictures of cases: {path}: not on the grid of the image: {'; '.join(differences)}"
-        )
+        raise NoPicturesError(f"No pictures of cases: {path}: not on the grid of the image: {differences}")
     return mask
 
 
