@@ -1,5 +1,8 @@
 import os
 import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -118,9 +121,12 @@ def test_automatic_workers_leave_room_for_the_network(monkeypatch):
 
 
 class GoneAtThree(Dataset):
+    def __init__(self, error=DatasetError):
+        self.error = error
+
     def __getitem__(self, number):
         if number == 3:
-            raise DatasetError("slices/1_t1: no such folder. Extract: the slices again")
+            raise self.error("slices/1_t1: no such folder. Extract: the slices again")
         return {"number": torch.tensor(number)}
 
 
@@ -129,3 +135,15 @@ def test_an_error_in_a_worker_is_its_own_message_without_a_traceback():
     with pytest.raises(Spider2dError) as caught:
         list(start_loading(loader))
     assert str(caught.value) == "slices/1_t1: no such folder. Extract: the slices again"
+
+
+@pytest.mark.parametrize("error", ["DatasetError", "ValueError"])
+def test_an_error_in_a_worker_ends_the_program(error):
+    program = (
+        "from test_loader import *\n"
+        f"loader = build_loader(GoneAtThree({error}), 0, 4, 1, 1, Process(0, 1, CPU))\n"
+        "for _ in start_loading(loader): pass"
+    )
+    folder = Path(__file__).parent
+    done = subprocess.run([sys.executable, "-c", program], cwd=folder, capture_output=True, timeout=120)
+    assert done.returncode == 1 and b"slices/1_t1: no such folder" in done.stderr

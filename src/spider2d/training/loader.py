@@ -100,33 +100,47 @@ def start_loading(loader: DataLoader) -> Iterator:
 
     Raises:
         WorkerLostError: While batches are taken: a worker was killed.
+        Spider2dError: While batches are taken: a sample cannot be made.
     """
     previous = signal.signal(signal.SIGINT, signal.SIG_IGN)  # new processes inherit it
     try:
         batches = iter(loader)
     finally:
         signal.signal(signal.SIGINT, previous)
-    return _explain_losses(batches)
+    return _until_an_error(batches)
 
 
-def _explain_losses(batches: Iterator) -> Iterator:
+def _until_an_error(batches: Iterator) -> Iterator:
     while True:
         try:
             batch = next(batches)
         except StopIteration:
             return
-        except Spider2dError as error:  # torch puts the worker's traceback before its message
-            kind = type(error).__name__
-            raise Spider2dError(str(error).rpartition(f"{kind}: ")[2].strip()) from error
-        except RuntimeError as error:
-            if not str(error).startswith("DataLoader worker (pid"):
-                raise
-            raise WorkerLostError(
-                "a process that makes samples was killed, usually for want of memory (or of shared memory, "
-                "/dev/shm): go on from the last saved step with --resume and fewer of them, --set "
-                "training.workers=N"
-            ) from error
+        except Exception as error:  # noqa: BLE001 (it is raised below)
+            explained = _explain(error)
+            break
         yield batch
+    # The last reference: the workers end. They are deaf to the signal by which Python ends them at its exit,
+    # and would be waited for without end where a traceback still holds them.
+    del batches
+    raise explained
+
+
+def _explain(error: Exception) -> Exception:
+    """Return the error for the user, without the frames of torch, which hold the workers."""
+    error = error.with_traceback(None)
+    if isinstance(error, Spider2dError):  # torch puts the worker's traceback before its message
+        explained = Spider2dError(str(error).rpartition(f"{type(error).__name__}: ")[2].strip())
+    elif isinstance(error, RuntimeError) and str(error).startswith("DataLoader worker (pid"):
+        explained = WorkerLostError(
+            "a process that makes samples was killed, usually for want of memory (or of shared memory, "
+            "/dev/shm): go on from the last saved step with --resume and fewer of them, --set "
+            "training.workers=N"
+        )
+    else:
+        return error
+    explained.__cause__ = error
+    return explained
 
 
 def count_workers(config: AnyTrainConfig, process: Process) -> int:
