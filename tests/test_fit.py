@@ -7,7 +7,6 @@ import torch
 from tiny_slices import PIXEL_MM, tiny_config, write_slices
 
 from spider2d.checkpoint import load_checkpoint, load_network, save_checkpoint
-from spider2d.data.slices import open_series
 from spider2d.errors import CheckpointError, ConfigError, DatasetError
 from spider2d.training import fit as fit_module
 from spider2d.training.distributed import Process
@@ -15,7 +14,6 @@ from spider2d.training.fit import fit
 from spider2d.training.interrupt import StopRequest
 from spider2d.training.run_data import select_series
 from spider2d.training.train_step import TrainingDivergedError
-from spider2d.training.validate import predict_classes, score_series
 
 CPU = Process(0, 1, torch.device("cpu"))
 
@@ -93,25 +91,6 @@ def test_best_checkpoint_is_ready_for_inference(straight):
     assert network(torch.zeros(1, 1, 32, 32)).shape == (1, 6, 32, 32)
 
 
-def test_the_best_checkpoint_is_that_of_the_highest_score_of_the_averaged_weights(
-    slices, tmp_path, monkeypatch
-):
-    config = tiny_config(slices, validation={"every_steps": 2})
-    real, scores, seen = fit_module.summarise, iter((0.2, 0.9, 0.5)), []
-
-    def summarise(cases):
-        seen.append(real(cases))
-        return replace(seen[-1], score=next(scores))
-
-    monkeypatch.setattr(fit_module, "summarise", summarise)
-    assert fit(config, tmp_path / "run", CPU, StopRequest()).best_score == 0.9
-    network, spec, info = load_network(tmp_path / "run" / "best.pt")
-    assert (info["step"], info["validation"]["score"]) == (4, 0.9)
-    series = [open_series(slices, name) for name in select_series(config).validation]
-    again = real([score_series(predict_classes(network, one, spec, 8, "cpu", "fp32"), one) for one in series])
-    assert again.score == pytest.approx(seen[1].score)
-
-
 def test_inference_weights_are_the_average_not_the_network(straight):
     checkpoint = load_checkpoint(straight[0] / "last.pt")
     name = next(iter(checkpoint.network_state))
@@ -140,36 +119,11 @@ def test_resumed_run_continues_its_figures_without_gaps_or_repeats(slices, strai
     assert totals == [line["total"] for line in metrics_of(straight[0]) if line["kind"] == "training"]
 
 
-def test_time_up_before_the_first_validation_still_leaves_a_best_checkpoint(slices, tmp_path):
-    result = fit(tiny_config(slices), tmp_path / "run", CPU, StopAfter(1, "time"))
-    assert result.best_score is not None
-    assert (tmp_path / "run" / "best.pt").exists()
-
-
 def test_resuming_a_finished_run_changes_nothing(slices, straight):
     before = (straight[0] / "last.pt").read_bytes()
     result = fit(tiny_config(slices), straight[0], CPU, StopRequest(), resume=True)
     assert (result.step, result.best_score) == (6, straight[1].best_score)
     assert (straight[0] / "last.pt").read_bytes() == before
-
-
-def test_resuming_a_finished_run_elsewhere_keeps_its_cost(slices, straight, tmp_path):
-    folder = shutil.copytree(straight[0], tmp_path / "run")
-    cost = json.loads((folder / "cost.json").read_text()) | {"training_device": "cuda", "threads": 99}
-    (folder / "cost.json").write_text(json.dumps(cost))
-    fit(tiny_config(slices), folder, CPU, StopRequest(), resume=True)
-    assert json.loads((folder / "cost.json").read_text()) == cost
-
-
-def test_a_run_whose_best_checkpoint_is_gone_makes_another(slices, tmp_path):
-    config, folder = tiny_config(slices), tmp_path / "run"
-    fit(config, folder, CPU, StopAfter(4, "time"))
-    (folder / "best.pt").unlink()
-    last = load_checkpoint(folder / "last.pt")
-    better_than_any = last.training | {"best_score": 2.0}
-    save_checkpoint(folder / "last.pt", last.spec, last.network_state, last.info, better_than_any)
-    assert fit(config, folder, CPU, StopRequest(), resume=True).best_score <= 1
-    assert (folder / "best.pt").is_file()
 
 
 def test_folder_with_a_run_is_not_overwritten_unasked(slices, straight):
