@@ -85,10 +85,7 @@ def extract_dataset(
     sources = known_sources(output, dataset_root) if keep_others else {}
     sources[jobs[0].recipe.source] = str(dataset_root.resolve())
     output.mkdir(parents=True, exist_ok=True)
-    for partial in output.glob(f"{PARTIAL_PREFIX}*"):
-        shutil.rmtree(partial)
-    for unfinished in output.glob(f"{UNFINISHED_PREFIX}*"):
-        unfinished.unlink()
+    _remove_unfinished(output)
     others = _series_of_others(output, jobs) if keep_others else []
     pending = [job for job in jobs if not _is_current(job)]
     if pending:  # until the end the folder is unfinished, and must not look otherwise
@@ -104,18 +101,29 @@ def extract_dataset(
             f"{dataset_root}: not one series could be extracted. {next(iter(failed.values()))}"
         )
     metas = write_summary(output, jobs[0].recipe, sources, sorted(done + others), failed)
-    names = {job.name for job in jobs} | set(others)
     redone = {job.name for job in pending}
     return ExtractionReport(
         written=[name for name in done if name in redone],
         unchanged=[name for name in done if name not in redone],
         failed=failed,
         remarks={meta.name: remark for meta in metas if (remark := _remark(meta))},
-        leftover=sorted(
-            path.parent.name for path in output.glob(f"*/{SERIES_NAME}") if path.parent.name not in names
-        ),
+        leftover=_leftover(output, {job.name for job in jobs} | set(others)),
         split=_describe_split(jobs, names_subsets(dataset)),
     )
+
+
+def _remove_unfinished(output: Path) -> None:
+    """Remove what a killed run left."""
+    for partial in output.glob(f"{PARTIAL_PREFIX}*"):
+        shutil.rmtree(partial)
+    for unfinished in output.glob(f"{UNFINISHED_PREFIX}*"):
+        unfinished.unlink()
+
+
+def _leftover(output: Path, names: set[str]) -> list[str]:
+    """Return the series in a slices folder that are none of ``names``."""
+    present = {path.parent.name for path in output.glob(f"*/{SERIES_NAME}")}
+    return sorted(present - names)
 
 
 def _describe_split(jobs: Sequence[SeriesJob], by_overview: bool) -> str:
