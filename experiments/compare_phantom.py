@@ -1,7 +1,8 @@
 """Put phantom slices beside real ones: a contact sheet to look at, and a few statistics of both.
 
 The real folder holds ``spider_midsagittal_png/<patient>_<sequence>.png`` and
-``spider_slices/images/*.mha`` (row 0 = inferior) and ``spider_tables/overview.csv``.
+``spider_slices/images/*.mha`` (row 0 = inferior) and ``spider_tables/overview.csv``. Only those of the
+development half are taken: a phantom made to look like the others could not be judged by them.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import numpy as np
 from spider2d import cli
 from spider2d.data.contact_sheet import write_png
 from spider2d.data.phantom.dataset import SeriesPlan, make_planned_series
+from spider2d.data.pictures import DEVELOPMENT_SLICE_PATIENTS, choose_pictures
 from spider2d.data.spider_tables import SEQUENCES, read_overview
 from spider2d.data.volume import read_volume, to_canonical
 from spider2d.errors import DatasetError
@@ -57,9 +59,13 @@ def real_midsagittal(folder: Path, sequence: str, count: int, rng: np.random.Gen
     """Return tiles of real middle slices of one sequence."""
     overview = read_overview(folder / "spider_tables" / "overview.csv")
     pictures = folder / "spider_midsagittal_png"
-    files = [path for path in sorted(pictures.glob("*.png")) if path.stem.partition("_")[2] == sequence]
+    files = [
+        path for path in choose_pictures(pictures, "development") if path.stem.partition("_")[2] == sequence
+    ]
     if len(files) < count:
-        raise DatasetError(f"{pictures}: {len(files)} pictures of {sequence}, {count} needed")
+        raise DatasetError(
+            f"{pictures}: {len(files)} pictures of {sequence} in the development half, {count} needed"
+        )
     tiles = []
     for number in rng.choice(len(files), count, replace=False):
         row, picture = overview.get(files[number].stem), cv2.imread(str(files[number]), cv2.IMREAD_GRAYSCALE)
@@ -73,8 +79,9 @@ def real_parasagittal(folder: Path, sequence: str) -> list[np.ndarray]:
     """Return tiles of the real slices at any distance from the middle."""
     tiles = []
     for path in sorted((folder / "spider_slices" / "images").glob(f"*_{sequence}_s*.mha")):
-        image = to_canonical(read_volume(path, rows_2d="inferior-first"))
-        tiles.append(tile(image.array_sra[0], image.spacing_sra_mm[1:]))
+        if path.name.split("_")[0] in DEVELOPMENT_SLICE_PATIENTS:
+            image = to_canonical(read_volume(path, rows_2d="inferior-first"))
+            tiles.append(tile(image.array_sra[0], image.spacing_sra_mm[1:]))
     return tiles
 
 

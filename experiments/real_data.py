@@ -18,6 +18,7 @@ import numpy as np
 
 from spider2d import cli
 from spider2d.atomic_write import write_text
+from spider2d.data.pictures import DEVELOPMENT_SLICE_PATIENTS
 from spider2d.data.volume import (
     Volume,
     read_mask,
@@ -35,7 +36,7 @@ DISCS = "discs_t2"
 FOLDERS = (SLICES, *BODIES, DISCS)
 ROWS_2D = "inferior-first"
 DEVELOPMENT = {
-    SLICES: ("106", "109"),
+    SLICES: DEVELOPMENT_SLICE_PATIENTS,
     "vertebral_bodies_t2": ("02", "04", "05", "06"),
     "vertebral_bodies_mixed": ("02", "03"),
     DISCS: ("11",),

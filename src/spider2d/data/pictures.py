@@ -13,6 +13,8 @@ from spider2d.errors import DatasetError
 
 HALVES = ("development", "report", "all")
 """Development: patients of even number, which may be looked at while the model is made."""
+DEVELOPMENT_SLICE_PATIENTS = "106", "109"
+"""The same of single slices with a reference, of which there are few patients."""
 
 
 def choose_pictures(folder: Path, half: str) -> list[Path]:
